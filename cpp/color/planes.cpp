@@ -1,0 +1,34 @@
+#include "color/planes.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace streamvsr {
+
+namespace {
+// zimg wants 32-byte rows, AVX-512 loads are happiest on 64.
+constexpr std::size_t kAlign = 64;
+constexpr std::size_t align_up(std::size_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
+}  // namespace
+
+void Planes::Free::operator()(std::uint8_t* p) const { std::free(p); }
+
+Planes::Planes(const PlaneFormat& format) : format_(format) {
+  for (int p = 0; p < format.plane_count; ++p) {
+    stride_[p] = static_cast<std::ptrdiff_t>(
+        align_up(static_cast<std::size_t>(format.plane_width(p)) * format.bytes_per_sample()));
+    offset_[p] = bytes_;
+    bytes_ += static_cast<std::size_t>(stride_[p]) * format.plane_height(p);
+  }
+  storage_.reset(static_cast<std::uint8_t*>(std::aligned_alloc(kAlign, align_up(bytes_))));
+  if (!storage_) throw std::bad_alloc();
+}
+
+Planes Planes::clone() const {
+  Planes copy(format_);
+  std::memcpy(copy.storage_.get(), storage_.get(), bytes_);
+  return copy;
+}
+
+}  // namespace streamvsr

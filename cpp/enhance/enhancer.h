@@ -1,0 +1,53 @@
+// What the pipeline knows of the C stage's work: planes in, planes out. The only header of enhance that
+// pipeline may include; it knows nothing of networks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/stop.h"
+#include "color/planes.h"
+
+namespace streamvsr {
+
+// One source picture and what is known of it.
+struct EnhanceInput {
+  const Planes* picture = nullptr;             // owned by the caller, untouched
+  ChromaSiting siting = ChromaSiting::kLeft;   // of picture's chroma
+  bool full_range = false;                     // samples span the whole code range
+  float codec_strength = 0.0F;                 // docs/network-format.md; 0 = lossless source
+};
+
+// Purpose: turns source pictures into enhanced ones. Ownership: results belong to the caller.
+// Thread-safety: run() is called by one thread at a time; it may use threads of its own.
+// Determinism: a picture's result depends on that picture alone, never on its neighbours in the batch.
+class Enhancer {
+ public:
+  virtual ~Enhancer() = default;
+
+  // Factor in both directions.
+  virtual int scale() const = 0;
+  // Format of the result for a source format: width and height times scale, all else equal.
+  PlaneFormat output_format(PlaneFormat source) const {
+    source.width *= scale();
+    source.height *= scale();
+    return source;
+  }
+  // How many pictures make the best use of it at once; >= 1.
+  virtual int preferred_batch() const { return 1; }
+  // Bytes held beside the pictures for a source of this format (rings, scratch).
+  virtual std::size_t workspace_bytes(const PlaneFormat& source) const = 0;
+  // Enhances a batch. Looks at stop between tiles and throws kStopped.
+  virtual std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) = 0;
+  // One line for reports: engine, precision, instruction set.
+  virtual std::string describe() const = 0;
+};
+
+// Repeats every sample scale x scale times: the enhancer of tests, torch-free.
+std::unique_ptr<Enhancer> make_nearest_enhancer(int scale);
+
+}  // namespace streamvsr
