@@ -1,0 +1,88 @@
+"""Video super-resolution as a stream: a film of any length in, the enhanced film out.
+
+    >>> import streamvsr
+    >>> streamvsr.upscale("in.mp4", "out.mp4")  # doctest: +SKIP
+
+upscale() raises what goes wrong; StreamingVideoProcessor reports it in a ProcessResult; probe()
+says what is in a file. The same is on the command line: `streamvsr --help`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from streamvsr.errors import (
+    ConfigError,
+    DamagedInputError,
+    InputError,
+    InputNotFoundError,
+    InternalError,
+    MemoryLimitError,
+    ModelError,
+    OutputError,
+    OutputExistsError,
+    StoppedError,
+    StreamvsrError,
+)
+
+if TYPE_CHECKING:
+    from streamvsr._core import MediaInfo, Progress
+    from streamvsr.api import StreamingVideoProcessor, default_output_path, probe, upscale
+    from streamvsr.config import StreamingConfig
+    from streamvsr.models import Model, packaged_models
+    from streamvsr.result import ProcessResult
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConfigError",
+    "DamagedInputError",
+    "InputError",
+    "InputNotFoundError",
+    "InternalError",
+    "MediaInfo",
+    "MemoryLimitError",
+    "Model",
+    "ModelError",
+    "OutputError",
+    "OutputExistsError",
+    "ProcessResult",
+    "Progress",
+    "StoppedError",
+    "StreamingConfig",
+    "StreamingVideoProcessor",
+    "StreamvsrError",
+    "__version__",
+    "default_output_path",
+    "packaged_models",
+    "probe",
+    "upscale",
+]
+
+# Loaded when first asked for: the core brings FFmpeg's libraries with it.
+_HOMES = {
+    "MediaInfo": "_core",
+    "Model": "models",
+    "ProcessResult": "result",
+    "Progress": "_core",
+    "StreamingConfig": "config",
+    "StreamingVideoProcessor": "api",
+    "default_output_path": "api",
+    "packaged_models": "models",
+    "probe": "api",
+    "upscale": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

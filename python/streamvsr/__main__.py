@@ -1,0 +1,7 @@
+"""`python -m streamvsr` is `streamvsr`."""
+
+import sys
+
+from streamvsr.cli import main
+
+sys.exit(main())

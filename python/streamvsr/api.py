@@ -1,0 +1,213 @@
+"""The Python face of a job: StreamingVideoProcessor reports failures, upscale() raises them."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from streamvsr import _core
+from streamvsr.config import CONTAINERS, StreamingConfig
+from streamvsr.errors import StreamvsrError
+from streamvsr.models import choose_model, microkernel_path
+from streamvsr.presets import check_preset, check_quality
+from streamvsr.progress import ProgressBar, ProgressCallback
+from streamvsr.result import ProcessResult, failure, performance_report
+
+PathInput = str | os.PathLike[str]
+DEFAULT_PRESET = "theater_medium"
+DEFAULT_QUALITY = "balanced"
+
+
+class StreamingVideoProcessor:
+    """Purpose: enhances videos as streams: frame by frame, in memory, every other stream copied.
+
+    Thread-safety: process() may run in several threads at once, stop() may come from any thread.
+    Ownership: nothing outlives a call of process().
+    """
+
+    def __init__(self, config: StreamingConfig | Mapping[str, Any] | None = None) -> None:
+        """Checks the configuration and that its network can be used.
+
+        Args:
+            config: A StreamingConfig, a mapping of its options, or None for the defaults.
+
+        Raises:
+            ConfigError: An option is unknown or cannot work, or the model's name is unknown.
+            ModelError: The network file cannot be used.
+            TypeError: config is something else.
+        """
+        if config is None:
+            config = StreamingConfig()
+        elif not isinstance(config, StreamingConfig):
+            config = StreamingConfig.from_dict(config)
+        self.config = config
+        choose_model(config.model, config.scale)
+        self._lock = threading.Lock()
+        self._jobs: set[_core.Job] = set()
+        self._stops = 0
+
+    def process(
+        self,
+        input_path: PathInput,
+        output_path: PathInput | None = None,
+        preset: str = DEFAULT_PRESET,
+        quality: str = DEFAULT_QUALITY,
+        *,
+        progress: ProgressCallback | bool = False,
+    ) -> ProcessResult:
+        """Enhances one video. A failure comes back as a result with success=False.
+
+        Args:
+            input_path: A seekable regular file with video in it.
+            output_path: Where the result goes; None: default_output_path(input_path).
+            preset: "theater_small", "theater_medium" or "theater_large"; recorded in the result.
+            quality: "fast", "balanced" or "high"; recorded in the result.
+            progress: True shows a bar; a callable gets a Progress about four times a second.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; the unfinished output is removed first.
+            TypeError: An argument of the wrong type.
+            Exception: Whatever progress raises.
+        """
+        started = time.monotonic()
+        source = os.fspath(input_path)
+        target = None if output_path is None else os.fspath(output_path)
+        with self._lock:
+            stops = self._stops
+        try:
+            check_preset(preset)
+            check_quality(quality)
+            if target is None:
+                target = os.fspath(default_output_path(source, self.config.container))
+            job = _core.Job(job_config(self.config, source, target))
+        except (StreamvsrError, MemoryError) as error:
+            result = failure(error, time.monotonic() - started)
+        else:
+            with self._lock:
+                self._jobs.add(job)
+                if self._stops != stops:
+                    job.stop()
+            try:
+                result = run_job(job, target, progress)
+            except (StreamvsrError, MemoryError) as error:
+                result = failure(error, time.monotonic() - started)
+            finally:
+                with self._lock:
+                    self._jobs.discard(job)
+                job.close()
+        result.processing_time = time.monotonic() - started
+        result.preset, result.quality = preset, quality
+        return result
+
+    def stop(self) -> None:
+        """Stops every process() that runs now, within a second; they report StoppedError."""
+        with self._lock:
+            self._stops += 1
+            for job in self._jobs:
+                job.stop()
+
+
+def upscale(
+    input_path: PathInput,
+    output_path: PathInput,
+    scale: int = 2,
+    *,
+    progress: ProgressCallback | bool = False,
+    **options: Any,
+) -> ProcessResult:
+    """Enhances one video and raises what goes wrong.
+
+    Args:
+        input_path: A seekable regular file with video in it.
+        output_path: Where the result goes.
+        scale: Factor in both directions, see StreamingConfig.scale.
+        progress: True shows a bar; a callable gets a Progress about four times a second.
+        **options: The other options of StreamingConfig by name.
+
+    Raises:
+        StreamvsrError: See streamvsr.errors for the kinds.
+        KeyboardInterrupt: Ctrl-C; the unfinished output is removed first.
+        TypeError: An argument of the wrong type.
+        Exception: Whatever progress raises.
+
+    Example:
+        >>> streamvsr.upscale("in.mp4", "out.mp4", codec="hevc", crf=22)  # doctest: +SKIP
+    """
+    processor = StreamingVideoProcessor({**options, "scale": scale})
+    result = processor.process(input_path, output_path, progress=progress)
+    result.raise_for_error()
+    return result
+
+
+def probe(path: PathInput) -> _core.MediaInfo:
+    """What is in a file: container, streams, chapters and tags.
+
+    Raises:
+        InputNotFoundError: Nothing is there.
+        InputError: It is no media file.
+    """
+    return _core.probe(os.fspath(path))
+
+
+def default_output_path(input_path: PathInput, container: str | None = None) -> Path:
+    """Beside the input: its name, "_enhanced", and the suffix of the container.
+
+    Without a container the input's suffix is kept where it names one of mp4, mov and mkv; any other
+    input becomes mkv, which holds everything.
+    """
+    path = Path(input_path)
+    if container is not None:
+        suffix = f".{container}"
+    elif path.suffix.lower().lstrip(".") in CONTAINERS:
+        suffix = path.suffix
+    else:
+        suffix = ".mkv"
+    return path.with_name(f"{path.stem}_enhanced{suffix}")
+
+
+def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobConfig:
+    """The core's form of a configuration for one input and output."""
+    choice = choose_model(config.model, config.scale)
+    job = _core.JobConfig()
+    job.input, job.output = source, target
+    job.overwrite, job.strict = config.overwrite, config.strict
+    job.container = config.container or ""
+    job.video_codec = config.codec
+    job.crf = -1.0 if config.crf is None else float(config.crf)
+    job.encoder_preset = config.encoder_preset or ""
+    job.pixel_format = config.pixel_format or ""
+    job.encoder_options = dict(config.encoder_options)
+    job.encoder_threads = config.encoder_threads
+    job.decoder_threads = config.decoder_threads
+    job.compute_threads = config.compute_threads
+    job.segment_seconds = float(config.segment_seconds)
+    job.max_memory_mb = config.max_memory_mb
+    job.network_path, job.passes = choice.network_path, choice.passes
+    job.brgemm_path = microkernel_path()
+    job.precision = config.precision
+    job.scale = config.scale
+    return job
+
+
+def run_job(job: _core.Job, target: str, progress: ProgressCallback | bool) -> ProcessResult:
+    """Runs an opened job to its end; raises what goes wrong."""
+    plan = job.plan
+    if progress is True:
+        with ProgressBar(plan) as bar:
+            report = job.run(bar)
+            bar.finish(report.frames)
+    else:
+        report = job.run(progress or None)
+    return ProcessResult(
+        success=True,
+        output_path=target,
+        processing_time=report.seconds,
+        frames_processed=report.frames,
+        memory_peak_mb=report.peak_rss_mb,
+        warnings=list(report.warnings),
+        performance_report=performance_report(plan, report),
+    )

@@ -1,0 +1,183 @@
+"""What a job may be told: one frozen dataclass, checked when it is made."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from streamvsr._names import unknown
+from streamvsr.errors import ConfigError
+
+CODECS: tuple[str, ...] = ("h264", "hevc", "ffv1")
+CONTAINERS: tuple[str, ...] = ("mp4", "mov", "mkv")
+PRECISIONS: tuple[str, ...] = ("auto", "bf16", "fp32")
+ENCODER_PRESETS: tuple[str, ...] = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast",
+    "medium", "slow", "slower", "veryslow", "placebo",
+)  # fmt: skip
+SCALES: tuple[int, ...] = (1, 2, 3, 4, 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamingConfig:
+    """Options of a job. Every one has a default and takes effect in every run.
+
+    Raises ConfigError when made with a value that cannot work; the message says what is allowed.
+
+    Attributes:
+        scale: Factor in both directions: 1, 2, 3, 4 or 8, as far as the model can reach it (x4 with
+            a x2 network is two passes). Default 2.
+        model: Name of a packaged network (`streamvsr models` lists them), path of a .safetensors
+            network file, or "nearest" (repeats samples). None, the default: the packaged network.
+        precision: Arithmetic of the network: "auto" (bf16 where the CPU computes in it, else fp32),
+            "bf16" or "fp32". Default "auto".
+        codec: Of the output's video: "h264", "hevc" or "ffv1" (lossless; mkv only). Default "h264".
+        crf: Constant quality, 0 (best) to 51. None, the default: 18 for h264, 20 for hevc. Not for
+            ffv1.
+        encoder_preset: Effort of the h264 and hevc encoders, "ultrafast" to "placebo". None, the
+            default: "medium". Not for ffv1.
+        pixel_format: FFmpeg's name of the output's pixel format, such as "yuv420p10le". None, the
+            default: that of the source, or the nearest one the encoder takes.
+        encoder_options: Further options of the encoder, by FFmpeg's names; empty by default.
+        container: Of the output: "mp4", "mov" or "mkv". None, the default: from its suffix.
+        overwrite: True replaces an output that exists; default False: refused.
+        strict: True turns damage in the source into an error; default False: what decodes is
+            processed and the damage is counted.
+        segment_seconds: Length of the spans that are encoded independently, 0.5 to 600 s;
+            default 10.
+        max_memory_mb: The most memory for frames in flight, 16 to 1048576 MB; default 1024.
+        encoder_threads: 0 to 128; 0, the default, derives it from the cores. The output's bytes
+            depend on it.
+        decoder_threads: 0 to 128; 0, the default, derives it from the cores.
+        compute_threads: 0 to 128; 0, the default, derives it from the cores. Never changes the
+            result.
+    """
+
+    scale: int = 2
+    model: str | os.PathLike[str] | None = None
+    precision: str = "auto"
+    codec: str = "h264"
+    crf: float | None = None
+    encoder_preset: str | None = None
+    pixel_format: str | None = None
+    encoder_options: Mapping[str, str] = field(default_factory=dict)
+    container: str | None = None
+    overwrite: bool = False
+    strict: bool = False
+    segment_seconds: float = 10.0
+    max_memory_mb: int = 1024
+    encoder_threads: int = 0
+    decoder_threads: int = 0
+    compute_threads: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses values that cannot work."""
+        _integer("scale", self.scale, min(SCALES), max(SCALES))
+        if self.scale not in SCALES:
+            raise ConfigError(f"scale must be one of {_listed(SCALES)}, not {self.scale}")
+        if self.model is not None:
+            if not isinstance(self.model, (str, os.PathLike)):
+                raise _wrong_type("model", "a name, a path or None", self.model)
+            if not os.fspath(self.model):
+                raise ConfigError('model must not be ""; None means the packaged network')
+        _choice("precision", self.precision, PRECISIONS)
+        _choice("codec", self.codec, CODECS)
+        _choice("container", self.container, CONTAINERS, none=True)
+        _choice("encoder_preset", self.encoder_preset, ENCODER_PRESETS, none=True)
+        if self.crf is not None:
+            _number("crf", self.crf, 0, 51)
+        if self.codec == "ffv1":
+            for name in ("crf", "encoder_preset"):
+                if getattr(self, name) is not None:
+                    raise ConfigError(
+                        f"{name} has no meaning for the lossless codec ffv1; leave it out"
+                    )
+            if self.container in ("mp4", "mov"):
+                raise ConfigError(f"{self.container} cannot hold ffv1; use container 'mkv'")
+        if self.pixel_format is not None and not (
+            isinstance(self.pixel_format, str) and self.pixel_format
+        ):
+            raise _wrong_type("pixel_format", "a name such as 'yuv420p' or None", self.pixel_format)
+        object.__setattr__(self, "encoder_options", _options(self.encoder_options))
+        _boolean("overwrite", self.overwrite)
+        _boolean("strict", self.strict)
+        _number("segment_seconds", self.segment_seconds, 0.5, 600)
+        _integer("max_memory_mb", self.max_memory_mb, 16, 1 << 20)
+        for name in ("encoder_threads", "decoder_threads", "compute_threads"):
+            _integer(name, getattr(self, name), 0, 128)
+
+    @classmethod
+    def from_dict(cls, options: Mapping[str, Any]) -> StreamingConfig:
+        """Makes a configuration from names and values, as a JSON or YAML file holds them.
+
+        Raises:
+            ConfigError: A key is unknown (the nearest one is named) or a value cannot work.
+            TypeError: options is no mapping.
+        """
+        if not isinstance(options, Mapping):
+            raise TypeError(f"a configuration must be a mapping, not {type(options).__name__}")
+        names = [item.name for item in fields(cls)]
+        for key in options:
+            if key not in names:
+                raise unknown("configuration key", str(key), names)
+        return cls(**options)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The options by name, as from_dict takes them."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["encoder_options"] = dict(self.encoder_options)
+        if self.model is not None:
+            values["model"] = os.fspath(self.model)
+        return values
+
+
+def _listed(choices: tuple[object, ...]) -> str:
+    return ", ".join(str(choice) for choice in choices)
+
+
+def _wrong_type(name: str, wanted: str, value: object) -> ConfigError:
+    return ConfigError(f"{name} must be {wanted}, not {value!r}")
+
+
+def _choice(name: str, value: object, choices: tuple[str, ...], none: bool = False) -> None:
+    if none and value is None:
+        return
+    if not isinstance(value, str):
+        raise _wrong_type(name, f"one of {_listed(choices)}{' or None' if none else ''}", value)
+    if value not in choices:
+        raise unknown(name, value, choices)
+
+
+def _boolean(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise _wrong_type(name, "True or False", value)
+
+
+def _integer(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _wrong_type(name, f"a whole number from {low} to {high}", value)
+    if not low <= value <= high:
+        raise ConfigError(f"{name} must be from {low} to {high}, not {value}")
+
+
+def _number(name: str, value: object, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _wrong_type(name, f"a number from {low:g} to {high:g}", value)
+    if not math.isfinite(value) or not low <= value <= high:
+        raise ConfigError(f"{name} must be from {low:g} to {high:g}, not {value:g}")
+
+
+def _options(value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise _wrong_type("encoder_options", "a mapping of names to values", value)
+    options = {}
+    for key, setting in value.items():
+        if not isinstance(key, str) or not key:
+            raise _wrong_type("a name in encoder_options", "a non-empty str", key)
+        if isinstance(setting, bool) or not isinstance(setting, (str, int, float)):
+            raise _wrong_type(f"encoder_options[{key!r}]", "a str or a number", setting)
+        options[key] = str(setting)
+    return options

@@ -1,0 +1,140 @@
+"""Which network a job runs: the packaged ones by name, any other by path."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamvsr import _core
+from streamvsr._names import unknown
+from streamvsr.errors import ConfigError
+
+DEFAULT_MODEL = "default_x2"
+NEAREST = "nearest"
+_PACKAGE = Path(__file__).resolve().parent
+_preload_lock = threading.Lock()
+_preloaded: list[ctypes.CDLL] = []
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network as its file describes it (docs/network-format.md).
+
+    Attributes:
+        name: Short name.
+        path: The .safetensors file.
+        scale: Factor in both directions of one pass.
+        planes: "luma" or "rgb".
+        inputs: The input stack, in channel order.
+        parameters: Count of weights.
+        layers: Count of layers.
+        trained_on: Data and degradations, one sentence.
+        licence: SPDX expression of the weights.
+    """
+
+    name: str
+    path: Path
+    scale: int
+    planes: str
+    inputs: tuple[str, ...]
+    parameters: int
+    layers: int
+    trained_on: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """What the core runs: network_path ("nearest" or a file), as often as passes says."""
+
+    network_path: str
+    passes: int
+
+
+def describe_model(path: str | os.PathLike[str]) -> Model:
+    """Reads a network file's description. Raises ModelError where it cannot be used."""
+    info = _core.network_info(os.fspath(path))
+    return Model(
+        name=info.name,
+        path=Path(path),
+        scale=info.scale,
+        planes=info.planes,
+        inputs=tuple(info.inputs),
+        parameters=info.parameters,
+        layers=info.layers,
+        trained_on=info.trained_on,
+        licence=info.licence,
+    )
+
+
+def packaged_models() -> list[Model]:
+    """The networks that come with streamvsr, the default first."""
+    found = [describe_model(path) for path in _weights().values()]
+    return sorted(found, key=lambda model: (model.path.stem != DEFAULT_MODEL, model.path.stem))
+
+
+def choose_model(model: str | os.PathLike[str] | None, scale: int) -> ModelChoice:
+    """Finds the network for a model's name or path and how often it must run to reach scale.
+
+    Raises:
+        ConfigError: The name is unknown, or no number of passes reaches the scale.
+        ModelError: The file cannot be used.
+    """
+    if model == NEAREST:
+        return ModelChoice(NEAREST, 1)
+    path = _find(model)
+    step = _core.network_info(os.fspath(path)).scale
+    passes, reached = 1, step
+    while reached < scale and step > 1:
+        passes, reached = passes + 1, reached * step
+    if reached != scale:
+        reachable = ", ".join(str(step**n) for n in (1, 2, 3) if step > 1 or n == 1)
+        raise ConfigError(
+            f"the network {path.stem!r} enlarges by {step}: scale {scale} is out of its reach; "
+            f"it can do {reachable}"
+        )
+    return ModelChoice(os.fspath(path), passes)
+
+
+def microkernel_path() -> str:
+    """The shared object with libtorch's microkernels, ready to be opened; "" without one.
+
+    It finds libtorch beside this package. Where torch is installed elsewhere its library is opened
+    first, without importing torch, which would cost some 200 MB.
+    """
+    kernels = _PACKAGE / "_brgemm.so"
+    if not kernels.exists():
+        return ""
+    if (_PACKAGE.parent / "torch" / "lib" / "libtorch_cpu.so").exists():
+        return os.fspath(kernels)
+    torch = importlib.util.find_spec("torch")
+    if torch is None or not torch.submodule_search_locations:
+        return ""
+    library = Path(next(iter(torch.submodule_search_locations))) / "lib" / "libtorch_cpu.so"
+    with _preload_lock:
+        if not _preloaded:
+            try:
+                _preloaded.append(ctypes.CDLL(os.fspath(library)))
+            except OSError:
+                return ""
+    return os.fspath(kernels)
+
+
+def _weights() -> dict[str, Path]:
+    return {path.stem: path for path in sorted((_PACKAGE / "weights").glob("*.safetensors"))}
+
+
+def _find(model: str | os.PathLike[str] | None) -> Path:
+    if model is None:
+        model = DEFAULT_MODEL
+    packaged = _weights()
+    name = os.fspath(model)
+    if isinstance(model, str) and name in packaged:
+        return packaged[name]
+    if name.endswith(".safetensors") or os.sep in name or not isinstance(model, str):
+        return Path(name)  # the core says what is wrong with it
+    raise unknown("model", name, (*packaged, NEAREST))

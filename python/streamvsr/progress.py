@@ -1,0 +1,58 @@
+"""How far a job is: a bar in the terminal or the notebook, or a callable of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from streamvsr._core import Plan, Progress
+
+ProgressCallback = Callable[["Progress"], object]
+
+
+class ProgressBar:
+    """Purpose: a tqdm bar fed with a job's progress; tqdm.auto draws it in terminal and notebook.
+
+    Thread-safety: call it from one thread. Ownership: closes the bar on exit.
+    """
+
+    def __init__(self, plan: Plan, file: TextIO | None = None) -> None:
+        """Draws the empty bar.
+
+        Args:
+            plan: Of the job; its estimate of the frames is the bar's length.
+            file: Where a terminal's bar is drawn; None: stderr.
+        """
+        from tqdm.auto import tqdm
+
+        self._bar: Any = tqdm(
+            total=plan.frames or None, unit="frame", file=file, dynamic_ncols=True
+        )
+
+    def __call__(self, progress: Progress) -> None:
+        """Shows the state of the job."""
+        if self._bar.total is not None:
+            self._bar.total = max(self._bar.total, progress.frames_done)
+        self._bar.set_postfix_str(f"{progress.memory_mb:.0f} MB", refresh=False)
+        self._bar.update(progress.frames_done - self._bar.n)
+
+    def finish(self, frames: int) -> None:
+        """Sets the bar to its end: the frames that there really were."""
+        self._bar.total = frames
+        self._bar.update(frames - self._bar.n)
+        self._bar.refresh()
+
+    def __enter__(self) -> ProgressBar:
+        """The bar itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes the bar as it stands."""
+        self._bar.close()

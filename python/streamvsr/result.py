@@ -1,0 +1,98 @@
+"""What process() and upscale() give back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from streamvsr.errors import StreamvsrError
+
+if TYPE_CHECKING:
+    from streamvsr._core import Plan, Report
+
+
+@dataclass
+class ProcessResult:
+    """Outcome of one job.
+
+    Attributes:
+        success: True when the output is complete.
+        output_path: The output; None after a failure.
+        processing_time: Wall time in seconds.
+        frames_processed: Frames in the output.
+        memory_peak_mb: Peak resident memory of the whole process so far, in MB; 0 after a failure.
+        preset: The preset asked for.
+        quality: The quality asked for.
+        warnings: What the output cannot hold or had to change, and damage met; one sentence each.
+        performance_report: Figures of the run, see performance_report(); empty after a failure.
+        quality_metrics: Measured quality by name; empty where nothing was measured.
+        checkpoint_path: File from which an interrupted job can go on; None where there is none.
+        error: What went wrong, one sentence; None after success.
+        error_message: The same as error.
+        exception: The failure as an exception; None after success.
+    """
+
+    success: bool
+    output_path: str | None = None
+    processing_time: float = 0.0
+    frames_processed: int = 0
+    memory_peak_mb: float = 0.0
+    preset: str = ""
+    quality: str = ""
+    warnings: list[str] = field(default_factory=list)
+    performance_report: dict[str, Any] = field(default_factory=dict)
+    quality_metrics: dict[str, float] = field(default_factory=dict)
+    checkpoint_path: str | None = None
+    error: str | None = None
+    error_message: str | None = None
+    exception: BaseException | None = None
+
+    def raise_for_error(self) -> None:
+        """Raises the failure, if there was one."""
+        if self.exception is not None:
+            raise self.exception
+
+
+def failure(error: StreamvsrError | MemoryError, seconds: float) -> ProcessResult:
+    """The result of a job that failed after some seconds of wall time."""
+    message = str(error) or "out of memory"
+    return ProcessResult(
+        success=False,
+        processing_time=seconds,
+        error=message,
+        error_message=message,
+        exception=error,
+    )
+
+
+def performance_report(plan: Plan, report: Report) -> dict[str, Any]:
+    """The figures of a finished run.
+
+    frames, damaged_frames, segments: counts. seconds: wall time; read_seconds, compute_seconds,
+    write_seconds: each stage's busy time; cpu_seconds: of all threads. frames_per_second: mean.
+    bytes_read, bytes_written, output_bytes. peak_frames_mb: frames and packets in flight;
+    peak_memory_mb: resident memory of the process. width, height, output_width, output_height:
+    pixels. enhancer, encoder: one line each.
+    """
+    return {
+        "frames": report.frames,
+        "damaged_frames": report.damaged_frames,
+        "segments": report.segments,
+        "seconds": report.seconds,
+        "frames_per_second": report.frames / report.seconds if report.seconds > 0 else 0.0,
+        "read_seconds": report.read_seconds,
+        "compute_seconds": report.compute_seconds,
+        "write_seconds": report.write_seconds,
+        "cpu_seconds": report.cpu_seconds,
+        "peak_frames_mb": report.peak_frames_mb,
+        "peak_memory_mb": report.peak_rss_mb,
+        "bytes_read": report.bytes_read,
+        "bytes_written": report.bytes_written,
+        "output_bytes": report.output_bytes,
+        "width": plan.width,
+        "height": plan.height,
+        "output_width": plan.output_width,
+        "output_height": plan.output_height,
+        "enhancer": report.enhancer,
+        "encoder": report.encoder,
+    }
