@@ -1,0 +1,184 @@
+#include "media/av.h"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <mutex>
+#include <new>
+
+namespace streamvsr {
+
+namespace {
+
+thread_local LogSink* current_sink = nullptr;
+
+LogSink* sink_of(void* context) {
+  if (context != nullptr) {
+    const auto* const type = *static_cast<const AVClass* const*>(context);
+    if (type == avcodec_get_class()) {
+      if (auto* const sink = static_cast<LogSink*>(static_cast<AVCodecContext*>(context)->opaque)) return sink;
+    } else if (type == avformat_get_class()) {
+      if (auto* const sink = static_cast<LogSink*>(static_cast<AVFormatContext*>(context)->opaque)) return sink;
+    }
+  }
+  return current_sink;
+}
+
+void route(void* context, int level, const char* format, va_list arguments) {
+  if (level > AV_LOG_ERROR) return;
+  LogSink* const sink = sink_of(context);
+  if (sink == nullptr) return;
+  char line[512];
+  std::vsnprintf(line, sizeof line, format, arguments);
+  std::string_view text(line);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+  if (!text.empty()) sink->error(text);
+}
+
+}  // namespace
+
+void LogSink::error(const std::string_view line) {
+  const Lock lock(mutex_);
+  last_ = line;
+  errors_.fetch_add(1, std::memory_order_release);
+}
+
+std::string LogSink::last_words() const {
+  const Lock lock(mutex_);
+  return last_;
+}
+
+LogSink::Scope::Scope(LogSink& sink) : previous_(current_sink) { current_sink = &sink; }
+LogSink::Scope::~Scope() { current_sink = previous_; }
+
+void install_log_routing() {
+  static std::once_flag once;
+  std::call_once(once, [] { av_log_set_callback(route); });
+}
+
+PacketPtr make_packet() {
+  PacketPtr packet(av_packet_alloc());
+  if (!packet) throw std::bad_alloc();
+  return packet;
+}
+
+FramePtr make_frame() {
+  FramePtr frame(av_frame_alloc());
+  if (!frame) throw std::bad_alloc();
+  return frame;
+}
+
+ParametersPtr copy_parameters(const AVCodecParameters& from) {
+  ParametersPtr to(avcodec_parameters_alloc());
+  if (!to || avcodec_parameters_copy(to.get(), &from) < 0) throw std::bad_alloc();
+  return to;
+}
+
+std::string av_text(const int code) {
+  char text[AV_ERROR_MAX_STRING_SIZE] = {};
+  av_strerror(code, text, sizeof text);
+  return text;
+}
+
+int check(const int result, const std::string_view doing, const std::string& what, const ErrorKind kind,
+          const LogSink* const log) {
+  if (result >= 0) return result;
+  if (result == AVERROR(ENOMEM)) throw std::bad_alloc();
+  std::string message = "cannot " + std::string(doing) + " '" + what + "': " + av_text(result);
+  const std::string words = log != nullptr ? log->last_words() : std::string();
+  if (!words.empty()) message += " (FFmpeg: " + words + ")";
+  throw Error(kind, message, what, kind == ErrorKind::kIo ? AVUNERROR(result) : 0);
+}
+
+std::string Dictionary::first_left() const {
+  const AVDictionaryEntry* const entry = av_dict_get(entries_, "", nullptr, AV_DICT_IGNORE_SUFFIX);
+  return entry != nullptr ? entry->key : "";
+}
+
+std::map<std::string, std::string> to_map(const AVDictionary* const dictionary) {
+  std::map<std::string, std::string> map;
+  const AVDictionaryEntry* entry = nullptr;
+  while ((entry = av_dict_get(dictionary, "", entry, AV_DICT_IGNORE_SUFFIX)) != nullptr)
+    map[entry->key] = entry->value;
+  return map;
+}
+
+std::int64_t frame_duration(const AVFrame& frame) {
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100)
+  return frame.duration;
+#else
+  return frame.pkt_duration;
+#endif
+}
+
+bool frame_is_corrupt(const AVFrame& frame) {
+  return (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0 || frame.decode_error_flags != 0;
+}
+
+bool frame_is_interlaced(const AVFrame& frame) {
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100)
+  return (frame.flags & AV_FRAME_FLAG_INTERLACED) != 0;
+#else
+  return frame.interlaced_frame != 0;
+#endif
+}
+
+void mark_plain_frame(AVFrame& frame) {
+  frame.pict_type = AV_PICTURE_TYPE_NONE;
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100)
+  frame.flags &= ~(AV_FRAME_FLAG_INTERLACED | AV_FRAME_FLAG_TOP_FIELD_FIRST | AV_FRAME_FLAG_KEY);
+#else
+  frame.interlaced_frame = 0;
+  frame.top_field_first = 0;
+  frame.key_frame = 0;
+#endif
+}
+
+int channel_count(const AVCodecParameters& parameters) { return parameters.ch_layout.nb_channels; }
+
+void copy_stream_side_data(const AVStream& from, AVStream& to) {
+#if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
+  for (int i = 0; i < from.codecpar->nb_coded_side_data; ++i) {
+    const AVPacketSideData& data = from.codecpar->coded_side_data[i];
+    if (data.type == AV_PKT_DATA_CPB_PROPERTIES) continue;
+    AVPacketSideData* const copy = av_packet_side_data_new(
+        &to.codecpar->coded_side_data, &to.codecpar->nb_coded_side_data, data.type, data.size, 0);
+    if (copy == nullptr) throw std::bad_alloc();
+    std::copy_n(data.data, data.size, copy->data);
+  }
+#else
+  for (int i = 0; i < from.nb_side_data; ++i) {
+    const AVPacketSideData& data = from.side_data[i];
+    if (data.type == AV_PKT_DATA_CPB_PROPERTIES) continue;
+    std::uint8_t* const copy = av_stream_new_side_data(&to, data.type, data.size);
+    if (copy == nullptr) throw std::bad_alloc();
+    std::copy_n(data.data, data.size, copy);
+  }
+#endif
+}
+
+double stream_rotation(const AVStream& stream) {
+  const std::int32_t* matrix = nullptr;
+#if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
+  if (const AVPacketSideData* const data =
+          av_packet_side_data_get(stream.codecpar->coded_side_data, stream.codecpar->nb_coded_side_data,
+                                  AV_PKT_DATA_DISPLAYMATRIX))
+    matrix = reinterpret_cast<const std::int32_t*>(data->data);
+#else
+  matrix = reinterpret_cast<const std::int32_t*>(
+      av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, nullptr));
+#endif
+  return matrix != nullptr ? av_display_rotation_get(matrix) : 0.0;
+}
+
+const AVPixelFormat* encoder_formats(const AVCodec& codec) {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 13, 100)
+  const void* formats = nullptr;
+  avcodec_get_supported_config(nullptr, &codec, AV_CODEC_CONFIG_PIX_FORMAT, 0, &formats, nullptr);
+  return static_cast<const AVPixelFormat*>(formats);
+#else
+  return codec.pix_fmts;
+#endif
+}
+
+}  // namespace streamvsr

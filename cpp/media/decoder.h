@@ -1,0 +1,96 @@
+// From a file to pictures: demux, decode, normalise, repeat exactly.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/stop.h"
+#include "media/codec_strength.h"
+#include "media/input.h"
+#include "media/picture.h"
+
+namespace streamvsr {
+
+// One decoded picture of the enhanced stream.
+struct SourcePicture {
+  Planes planes;                // in the stream's own depth, as DecoderSettings::format says
+  std::int64_t index = 0;       // 0-based, in presentation order
+  std::int64_t pts = 0;         // ticks of the stream's time base; strictly increasing
+  std::int64_t duration = 0;    // ticks; > 0
+  float codec_strength = 0.0F;  // docs/network-format.md
+  bool interlaced = false;
+};
+
+struct DecoderSettings {
+  int threads = 1;                              // >= 1
+  AVPixelFormat format = AV_PIX_FMT_NONE;       // of the planes handed out; NONE: nearest to the first frame's
+  int width = 0, height = 0;                    // of the planes handed out; 0: the first frame's
+  double bits_per_pixel = 0.0;                  // the stream's mean, for the codec strength
+  std::int64_t nominal_duration = 1;            // ticks; used where the stream says nothing
+};
+
+// Purpose: hands out every picture the stream holds, the last ones included. Thread-safety: none.
+//
+// Note [damage]: a decoder with frame threads conceals an error differently on every run. So pictures are held back
+// until the next ones (as many as the codec reorders by, since those may refer to a damaged one) came without an error; at
+// the first error the decoder is reopened with one thread, goes back to the key frame before the last picture handed out,
+// proves by its samples that it found that picture again (else starts from the beginning), and stays with one thread. H.264
+// always runs with slice threads, because its exported quantisers are racy under frame threads; these repeat exactly.
+class Decoder {
+ public:
+  Decoder(const std::string& path, const DecoderSettings& settings);
+
+  // The next picture, or nothing at the end.
+  std::optional<SourcePicture> next();
+
+  // Pictures that arrived with an error, and packets that gave none.
+  std::int64_t damaged() const { return damaged_; }
+  // FFmpeg's last words on the damage; empty without any.
+  const std::string& damage_words() const { return words_; }
+  // Format and size of the planes; valid after the first next().
+  AVPixelFormat format() const { return settings_.format; }
+  const PlaneFormat& planes() const { return plane_format_; }
+  std::int64_t bytes_read() const;
+  // The first decoded frame's description (format, colour, aspect; no samples), for the plan; null before the first next().
+  const AVFrame* first_frame() const { return first_frame_.get(); }
+
+ private:
+  void open(int threads);
+  FramePtr decode();                 // the next frame in presentation order; null at the end
+  bool feed();                       // one packet more into the decoder; false when there is none
+  int errors() const;
+  FramePtr next_sound();             // the same without frames that an error may have touched
+  void reopen_single();
+  SourcePicture finish(FramePtr frame);
+
+  std::string path_;
+  DecoderSettings settings_;
+  PlaneFormat plane_format_;
+  std::unique_ptr<LogSink> codec_log_;  // outlives the codec that points to it
+  std::unique_ptr<Input> input_;
+  CodecPtr codec_;
+  PacketPtr packet_ = make_packet();
+  bool packet_pending_ = false;
+  bool flushed_ = false;
+  bool parallel_ = false;     // frames are decoded side by side: see Note [damage]
+  int return_errors_ = 0;     // packets or frames refused since the last open()
+  std::deque<FramePtr> held_;
+  bool drained_ = false;
+  std::map<std::int64_t, int> packet_bytes_;  // of packets in the decoder, by pts
+  std::int64_t delivered_ = 0;
+  std::int64_t raw_pts_ = AV_NOPTS_VALUE;     // of the last frame handed out, before repairs
+  FramePtr last_frame_;                       // while parallel_: the last frame handed out
+  std::int64_t last_pts_ = AV_NOPTS_VALUE;    // after repairs
+  std::int64_t pts_offset_ = 0;               // re-basing after a jump back
+  std::int64_t damaged_ = 0;
+  std::string words_;
+  std::int64_t earlier_bytes_ = 0;            // read by demuxers that were reopened
+  std::optional<StrengthMeter> strength_;
+  std::optional<FrameFitter> fitter_;
+  FramePtr first_frame_;
+};
+
+}  // namespace streamvsr

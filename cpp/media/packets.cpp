@@ -1,0 +1,126 @@
+#include "media/packets.h"
+
+#include <algorithm>
+
+namespace streamvsr {
+
+namespace {
+std::int64_t microseconds(const std::int64_t ticks, const AVRational base) {
+  return av_rescale_q(ticks, base, AV_TIME_BASE_Q);
+}
+}  // namespace
+
+PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& streams, const Clock& clock)
+    : input_(input), clock_(clock), by_input_(static_cast<std::size_t>(input.stream_count()), -1) {
+  std::vector<bool> keep(static_cast<std::size_t>(input.stream_count()), false);
+  for (const PlannedStream& planned : streams) {
+    const bool copied = planned.action == StreamAction::kCopy;
+    const bool converted = planned.action == StreamAction::kToMovText || planned.action == StreamAction::kToSubRip;
+    if (!copied && !converted) continue;
+    const AVStream& from = input.stream(planned.input);
+    Stream stream;
+    stream.planned = planned;
+    stream.base = from.time_base;
+    const AVMediaType type = from.codecpar->codec_type;
+    stream.dense = type == AVMEDIA_TYPE_AUDIO || type == AVMEDIA_TYPE_VIDEO;
+    if (converted) {
+      stream.converter = std::make_unique<SubtitleConverter>(
+          from, planned.action == StreamAction::kToSubRip ? AV_CODEC_ID_SUBRIP : AV_CODEC_ID_MOV_TEXT);
+      stream.base = {1, 1000};
+    }
+    by_input_[static_cast<std::size_t>(planned.input)] = static_cast<int>(streams_.size());
+    keep[static_cast<std::size_t>(planned.input)] = true;
+    streams_.push_back(std::move(stream));
+  }
+  input.select(keep);
+  ended_ = streams_.empty();
+}
+
+bool PacketSource::read_one() {
+  if (ended_) return false;
+  if (!input_.read(*packet_)) {
+    ended_ = true;
+    return false;
+  }
+  const auto index = static_cast<std::size_t>(packet_->stream_index);
+  if (index >= by_input_.size() || by_input_[index] < 0) return true;  // a stream that appeared late
+  Stream& stream = streams_[static_cast<std::size_t>(by_input_[index])];
+  const AVRational from = input_.stream(packet_->stream_index).time_base;
+  // Outside the source's edit list, once that list has begun: not part of the presentation.
+  if ((packet_->flags & AV_PKT_FLAG_DISCARD) != 0 && stream.read_us != AV_NOPTS_VALUE && !stream.dense) return true;
+  PacketPtr packet;
+  if (packet_->pts == AV_NOPTS_VALUE) packet_->pts = packet_->dts;
+  if (stream.converter) {
+    if (packet_->pts == AV_NOPTS_VALUE) return true;
+    packet = stream.converter->convert(*packet_);
+    if (!packet) return true;
+  } else {
+    packet = make_packet();
+    av_packet_move_ref(packet.get(), packet_.get());
+    if (packet->dts == AV_NOPTS_VALUE) packet->dts = packet->pts;
+  }
+  const AVRational base = stream.converter ? stream.base : from;
+  if (packet->dts == AV_NOPTS_VALUE) {  // no time at all: it follows its predecessor
+    packet->dts = packet->pts = stream.last_dts == AV_NOPTS_VALUE ? clock_.to_part(0, base) : stream.last_dts + 1;
+  } else {
+    packet->dts = clock_.to_part(packet->dts, base);
+    packet->pts = packet->pts == AV_NOPTS_VALUE ? packet->dts : clock_.to_part(packet->pts, base);
+  }
+  // Muxers demand strictly rising dts; a source may repeat one.
+  if (stream.last_dts != AV_NOPTS_VALUE && packet->dts <= stream.last_dts) {
+    packet->dts = stream.last_dts + 1;
+    packet->pts = std::max(packet->pts, packet->dts);
+  }
+  stream.last_dts = packet->dts;
+  packet->stream_index = stream.planned.output;
+  packet->pos = -1;
+  stream.read_us = microseconds(packet->dts, base);
+  front_us_ = std::max(front_us_, stream.read_us);
+  stream.pending.push_back(std::move(packet));
+  return true;
+}
+
+void PacketSource::hand_out(Stream& stream, std::vector<OutPacket>& out) {
+  stream.started = true;
+  out.push_back({std::move(stream.pending.front()), stream.base});
+  stream.pending.pop_front();
+}
+
+void PacketSource::pull(const std::int64_t bound, const AVRational base, std::vector<OutPacket>& out) {
+  const std::int64_t bound_us = microseconds(bound, base);
+  const auto passed = [&] {
+    if (front_us_ != INT64_MIN && front_us_ > bound_us + kInterleave) return true;
+    bool any_dense = false;
+    for (const Stream& s : streams_) {
+      if (!s.dense) continue;
+      any_dense = true;
+      if (s.read_us == AV_NOPTS_VALUE || s.read_us <= bound_us) return false;
+    }
+    return any_dense || (front_us_ != INT64_MIN && front_us_ > bound_us);
+  };
+  while (!ended_ && !passed()) read_one();
+  for (Stream& s : streams_)
+    while (!s.pending.empty() && av_compare_ts(s.pending.front()->dts, s.base, bound, base) <= 0) hand_out(s, out);
+}
+
+std::int64_t PacketSource::next_time() {
+  for (;;) {
+    std::int64_t earliest = AV_NOPTS_VALUE;
+    for (const Stream& s : streams_) {
+      if (s.pending.empty()) continue;
+      const std::int64_t time = microseconds(s.pending.front()->dts, s.base);
+      if (earliest == AV_NOPTS_VALUE || time < earliest) earliest = time;
+    }
+    if (earliest != AV_NOPTS_VALUE || !read_one()) return earliest;
+  }
+}
+
+void PacketSource::pull_first_audio(std::vector<OutPacket>& out) {
+  for (Stream& s : streams_) {
+    if (input_.stream(s.planned.input).codecpar->codec_type != AVMEDIA_TYPE_AUDIO || s.started) continue;
+    while (s.pending.empty() && !ended_ && (front_us_ == INT64_MIN || front_us_ < kFirstAudio)) read_one();
+    if (!s.pending.empty()) hand_out(s, out);
+  }
+}
+
+}  // namespace streamvsr
