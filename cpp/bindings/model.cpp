@@ -1,0 +1,134 @@
+// Networks and the CPU engine for Python: argument shapes only, no logic.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "base/error.h"
+#include "model/rows.h"
+
+namespace py = pybind11;
+
+namespace streamvsr {
+
+namespace {
+
+// A plane as NumPy sees it: any strides but for samples that must lie side by side.
+py::array contiguous(const py::array& plane, const int depth) {
+  if (plane.ndim() != 2) throw py::value_error("a plane is a 2-D array");
+  const bool wide = depth > 8;
+  if (plane.dtype().kind() != 'u' || plane.itemsize() != (wide ? 2 : 1)) {
+    throw py::type_error(wide ? "depth above 8 takes uint16 planes" : "depth 8 takes uint8 planes");
+  }
+  return py::array::ensure(plane, py::array::c_style);
+}
+
+struct PyEngine {
+  PyEngine(const std::string& path, const std::string& brgemm, const int threads,
+           const std::string& precision, const int strip)
+      : network(read_network(path)),
+        engine(network, {brgemm, threads, parse_precision(precision), strip}) {}
+
+  using PlaneList = std::vector<py::array>;
+
+  std::vector<PlaneList> run_batch(const std::vector<PlaneList>& pictures,
+                                   const std::vector<std::vector<float>>& conditions,
+                                   const int depth) {
+    if (pictures.size() != conditions.size()) {
+      throw py::value_error("give conditions for every picture");
+    }
+    std::vector<PlaneList> sources;
+    std::vector<PlaneList> results;
+    std::vector<Picture> jobs;
+    for (std::size_t i = 0; i < pictures.size(); ++i) {
+      if (pictures[i].empty()) throw py::value_error("a picture has at least one plane");
+      PlaneList source;
+      PlaneList result;
+      Picture job;
+      job.depth = depth;
+      job.conditions = conditions[i];
+      for (const py::array& given : pictures[i]) {
+        const py::array plane = contiguous(given, depth);
+        if (!source.empty() && (plane.shape(0) != job.height || plane.shape(1) != job.width)) {
+          throw py::value_error("the planes of a picture have one size");
+        }
+        job.height = static_cast<int>(plane.shape(0));
+        job.width = static_cast<int>(plane.shape(1));
+        py::array out(plane.dtype(), std::vector<py::ssize_t>{plane.shape(0) * engine.scale(),
+                                                              plane.shape(1) * engine.scale()});
+        job.source.push_back({static_cast<const std::uint8_t*>(plane.data()), plane.strides(0)});
+        job.result.push_back({static_cast<std::uint8_t*>(out.mutable_data()), out.strides(0)});
+        source.push_back(plane);
+        result.push_back(std::move(out));
+      }
+      sources.push_back(std::move(source));
+      results.push_back(std::move(result));
+      jobs.push_back(std::move(job));
+    }
+    {
+      const py::gil_scoped_release release;
+      engine.run(jobs, StopFlag());
+    }
+    return results;
+  }
+
+  PlaneList run(const PlaneList& planes, const std::vector<float>& conditions, const int depth) {
+    return run_batch({planes}, {conditions}, depth).front();
+  }
+
+  Network network;
+  RowsEngine engine;
+};
+
+}  // namespace
+
+void bind_model(py::module_& m) {
+  py::class_<Network>(m, "NetworkInfo", "What a network file says of itself.")
+      .def_readonly("name", &Network::name)
+      .def_readonly("scale", &Network::scale)
+      .def_property_readonly("planes",
+                             [](const Network& n) { return n.planes == 3 ? "rgb" : "luma"; })
+      .def_property_readonly(
+          "inputs",
+          [](const Network& n) {
+            std::vector<std::string> names;
+            for (const InputKind kind : n.inputs) {
+              names.emplace_back(kind == InputKind::kFrame ? "frame" : "codec_strength");
+            }
+            return names;
+          })
+      .def_readonly("trained_on", &Network::trained_on)
+      .def_readonly("licence", &Network::licence)
+      .def_property_readonly("parameters", &Network::parameter_count)
+      .def_property_readonly("flops_per_pixel", &Network::flops_per_pixel);
+  m.def("network_info", &read_network, py::arg("path"), "Reads and checks a network file.");
+
+  py::class_<PyEngine>(m, "RowsEngine", "The CPU engine: a network over integer planes.")
+      .def(py::init<const std::string&, const std::string&, int, const std::string&, int>(),
+           py::arg("path"), py::kw_only(), py::arg("brgemm") = "", py::arg("threads") = 1,
+           py::arg("precision") = "auto", py::arg("strip") = 0)
+      .def("run", &PyEngine::run, py::arg("planes"), py::arg("conditions") = std::vector<float>(),
+           py::arg("depth") = 8, "The planes of one picture, enhanced.")
+      .def("run_batch", &PyEngine::run_batch, py::arg("pictures"), py::arg("conditions"),
+           py::arg("depth") = 8, "Several pictures at once, one a thread where there are enough.")
+      .def("describe", [](const PyEngine& e) { return e.engine.describe(); })
+      .def_property_readonly("flops_per_pixel",
+                             [](const PyEngine& e) { return e.network.flops_per_pixel(); })
+      .def(
+          "strip_columns",
+          [](PyEngine& e, const int width) { return e.engine.strip_columns(width); },
+          py::arg("width"), py::call_guard<py::gil_scoped_release>(),
+          "Columns of a strip for pictures of this width.")
+      .def(
+          "bare_gflops",
+          [](PyEngine& e, const int width, const double seconds) {
+            return e.engine.bare_gflops(width, seconds);
+          },
+          py::arg("width"), py::arg("seconds") = 0.5, py::call_guard<py::gil_scoped_release>(),
+          "Speed of the bare matrix products of the network's shapes, one thread.")
+      .def(
+          "workspace_bytes",
+          [](const PyEngine& e, const int width) { return e.engine.workspace_bytes(width); },
+          py::arg("width"));
+}
+
+}  // namespace streamvsr

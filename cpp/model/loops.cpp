@@ -1,0 +1,244 @@
+#include "model/loops.h"
+
+#include <cstring>
+
+namespace streamvsr {
+
+namespace {
+
+constexpr int kLanes = 16;
+using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
+using Words = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
+using Halves = std::uint16_t __attribute__((vector_size(kLanes * sizeof(std::uint16_t))));
+
+// memcpy is the portable unaligned load and store; it compiles to one instruction. Vectors go by
+// reference: how they would be passed by value differs between the clones.
+template <class V>
+[[gnu::always_inline]] inline void load(V& v, const void* p) {
+  std::memcpy(&v, p, sizeof v);
+}
+template <class V>
+[[gnu::always_inline]] inline void store(void* p, const V& v) {
+  std::memcpy(p, &v, sizeof v);
+}
+
+template <class T>
+struct Rounded;
+template <>
+struct Rounded<float> {
+  using Vector = Floats;
+  [[gnu::always_inline]] static void of(const Floats& v, Vector& rounded) { rounded = v; }
+};
+template <>
+struct Rounded<Bf16> {
+  using Vector = Halves;
+  // As Bf16::round.
+  [[gnu::always_inline]] static void of(const Floats& v, Vector& rounded) {
+    Words u;
+    load(u, &v);
+    rounded = __builtin_convertvector((u + (((u >> 16) & 1U) + 0x7fffU)) >> 16, Halves);
+  }
+};
+
+template <class T, Activation kind, bool three>
+[[gnu::always_inline]] inline void finish(const float* c, const int count, const int pitch,
+                                          const float* bias, const float* slope,
+                                          const Targets<T>& targets) {
+  for (int n = 0; n < pitch; n += kLanes) {
+    Floats b;
+    load(b, bias + n);
+    Floats s = {};
+    if constexpr (kind == Activation::kSlope) load(s, slope + n);
+    const float* in = c + n;
+    T* first = targets.row[0] + n;
+    T* second = three ? targets.row[1] + n : nullptr;
+    T* third = three ? targets.row[2] + n : nullptr;
+    for (int x = 0; x < count; ++x) {
+      Floats v;
+      load(v, in);
+      v += b;
+      if constexpr (kind == Activation::kRelu) v = v > 0.0F ? v : Floats{};
+      if constexpr (kind == Activation::kSlope) v = v > 0.0F ? v : v * s;
+      typename Rounded<T>::Vector rounded;
+      Rounded<T>::of(v, rounded);
+      store(first, rounded);
+      in += pitch;
+      first += targets.stride;
+      if constexpr (three) {
+        store(second, rounded);
+        store(third, rounded);
+        second += targets.stride;
+        third += targets.stride;
+      }
+    }
+  }
+}
+
+template <class T>
+[[gnu::always_inline]] inline void finish_any(const float* c, const int count, const int pitch,
+                                              const float* bias, const Activation activation,
+                                              const float* slope, const Targets<T>& targets) {
+  const bool three = targets.row[1] != nullptr;
+  if (activation == Activation::kRelu) {
+    three ? finish<T, Activation::kRelu, true>(c, count, pitch, bias, slope, targets)
+          : finish<T, Activation::kRelu, false>(c, count, pitch, bias, slope, targets);
+  } else if (activation == Activation::kSlope) {
+    three ? finish<T, Activation::kSlope, true>(c, count, pitch, bias, slope, targets)
+          : finish<T, Activation::kSlope, false>(c, count, pitch, bias, slope, targets);
+  } else {
+    three ? finish<T, Activation::kNone, true>(c, count, pitch, bias, slope, targets)
+          : finish<T, Activation::kNone, false>(c, count, pitch, bias, slope, targets);
+  }
+}
+
+template <class Sample>
+[[gnu::always_inline]] inline void read(const Sample* samples, const int count, const float maximum,
+                                        float* row) {
+  for (int x = 0; x < count; ++x) row[x] = static_cast<float>(samples[x]) / maximum;
+}
+
+// Adding 1.5 * 2^23 leaves no bits for a fraction, and the rounding of that addition is to nearest
+// even.
+constexpr float kRounder = 12582912.0F;
+
+template <class Sample, int scale>
+[[gnu::always_inline]] inline void write(const float* v, const int count, const int pitch,
+                                         const float* source, const OutputRows<Sample>& out) {
+  const float maximum = out.maximum;
+  for (int x = 0; x < count; ++x) {
+    const float base = source != nullptr ? source[x] : 0.0F;
+    for (int dy = 0; dy < scale; ++dy) {
+      for (int dx = 0; dx < scale; ++dx) {
+        float y = v[x * pitch + dy * scale + dx] + base;
+        y = y > 0.0F ? y : 0.0F;
+        y = y < 1.0F ? y : 1.0F;
+        y = (y * maximum + kRounder) - kRounder;
+        out.row[dy][x * scale + dx] = static_cast<Sample>(static_cast<std::int32_t>(y));
+      }
+    }
+  }
+}
+
+template <class Sample>
+[[gnu::always_inline]] inline void write_any(const float* v, const int count, const int pitch,
+                                             const float* source, const OutputRows<Sample>& out) {
+  if (out.scale == 1) return write<Sample, 1>(v, count, pitch, source, out);
+  if (out.scale == 2) return write<Sample, 2>(v, count, pitch, source, out);
+  if (out.scale == 3) return write<Sample, 3>(v, count, pitch, source, out);
+  write<Sample, 4>(v, count, pitch, source, out);
+}
+
+}  // namespace
+
+STREAMVSR_CLONES
+void finish_row(const float* c, const int count, const int pitch, const float* bias,
+                const Activation activation, const float* slope, const Targets<float>& targets) {
+  finish_any(c, count, pitch, bias, activation, slope, targets);
+}
+
+STREAMVSR_CLONES
+void finish_row(const float* c, const int count, const int pitch, const float* bias,
+                const Activation activation, const float* slope, const Targets<Bf16>& targets) {
+  finish_any(c, count, pitch, bias, activation, slope, targets);
+}
+
+STREAMVSR_CLONES
+void add_bias(float* c, const int count, const int pitch, const float* bias) {
+  for (int x = 0; x < count; ++x) {
+    for (int n = 0; n < pitch; ++n) c[x * pitch + n] += bias[n];
+  }
+}
+
+STREAMVSR_CLONES
+void apply_relu(float* c, const int count, const int pitch) {
+  for (int i = 0; i < count * pitch; ++i) c[i] = c[i] > 0.0F ? c[i] : 0.0F;
+}
+
+STREAMVSR_CLONES
+void apply_slope(float* c, const int count, const int pitch, const float* slope) {
+  for (int x = 0; x < count; ++x) {
+    for (int n = 0; n < pitch; ++n) {
+      const float v = c[x * pitch + n];
+      c[x * pitch + n] = v > 0.0F ? v : v * slope[n];
+    }
+  }
+}
+
+template <class T>
+void add_row(float* c, const int count, const int pitch, const T* kept, const int channels) {
+  for (int x = 0; x < count; ++x) {
+    for (int n = 0; n < channels; ++n) c[x * pitch + n] += widen(kept[x * channels + n]);
+  }
+}
+template void add_row(float*, int, int, const float*, int);
+template void add_row(float*, int, int, const Bf16*, int);
+
+template <class T>
+void keep_row(const float* c, const int count, const int pitch, T* kept, const int channels) {
+  for (int x = 0; x < count; ++x) {
+    for (int n = 0; n < channels; ++n) kept[x * channels + n] = round_to<T>(c[x * pitch + n]);
+  }
+}
+template void keep_row(const float*, int, int, float*, int);
+template void keep_row(const float*, int, int, Bf16*, int);
+
+STREAMVSR_CLONES
+void unfold(const float* c, const int columns, const int count, const int outs, float* v) {
+  for (int x = 0; x < count; ++x) {
+    const float* left = c + static_cast<std::ptrdiff_t>(x) * columns;
+    const float* centre = left + columns + outs;
+    const float* right = left + 2 * columns + 2 * outs;
+    for (int n = 0; n < outs; ++n) v[x * outs + n] = left[n] + centre[n] + right[n];
+  }
+}
+
+STREAMVSR_CLONES
+void read_row(const std::uint8_t* samples, const int count, const float maximum, float* row) {
+  read(samples, count, maximum, row);
+}
+
+STREAMVSR_CLONES
+void read_row(const std::uint16_t* samples, const int count, const float maximum, float* row) {
+  read(samples, count, maximum, row);
+}
+
+STREAMVSR_CLONES
+void round_row(const float* row, const int count, float* out) {
+  std::memcpy(out, row, static_cast<std::size_t>(count) * sizeof(float));
+}
+
+STREAMVSR_CLONES
+void round_row(const float* row, const int count, Bf16* out) {
+  for (int x = 0; x < count; ++x) out[x] = Bf16::round(row[x]);
+}
+
+template <class T>
+void interleave(const T* const* lines, const int rows, const int channels, const int count,
+                T* out) {
+  const int pitch = rows * channels;
+  for (int i = 0; i < pitch; ++i) {
+    const T* line = lines[i];
+    T* target = out + i;
+    if (line == nullptr) {
+      for (int x = 0; x < count; ++x) target[static_cast<std::ptrdiff_t>(x) * pitch] = T{};
+    } else {
+      for (int x = 0; x < count; ++x) target[static_cast<std::ptrdiff_t>(x) * pitch] = line[x];
+    }
+  }
+}
+template void interleave(const float* const*, int, int, int, float*);
+template void interleave(const Bf16* const*, int, int, int, Bf16*);
+
+STREAMVSR_CLONES
+void write_rows(const float* v, const int count, const int pitch, const float* source,
+                const OutputRows<std::uint8_t>& out) {
+  write_any(v, count, pitch, source, out);
+}
+
+STREAMVSR_CLONES
+void write_rows(const float* v, const int count, const int pitch, const float* source,
+                const OutputRows<std::uint16_t>& out) {
+  write_any(v, count, pitch, source, out);
+}
+
+}  // namespace streamvsr

@@ -1,0 +1,273 @@
+#include "model/rows.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "base/error.h"
+#include "model/strip.h"
+
+namespace streamvsr {
+
+namespace {
+
+// Narrower strips spend more on their borders than any cache can win.
+constexpr int kLeastColumns = 96;
+constexpr int kMostThreads = 1024;
+// The measurement's size: long enough to see the caches at work, short enough not to be noticed.
+constexpr double kMeasureFlops = 4e9;
+
+double thread_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+// The first column of part i of n.
+int edge(const int width, const int parts, const int i) {
+  return static_cast<int>(static_cast<std::int64_t>(width) * i / parts);
+}
+
+}  // namespace
+
+// Purpose: hides the type of the activations. Thread-safety: different workers may run at once.
+class RowsProgram {
+ public:
+  virtual ~RowsProgram() = default;
+  virtual void run(int worker, const Picture& picture, int begin, int end, int rows,
+                   const StopFlag& stop) = 0;
+  virtual double bare_seconds(int width, double seconds) = 0;
+  virtual std::size_t bytes(int columns) const = 0;
+  virtual int input_halo() const = 0;
+  virtual std::string describe() const = 0;
+};
+
+namespace {
+
+template <class T>
+class TypedProgram final : public RowsProgram {
+ public:
+  TypedProgram(const Network& network, std::unique_ptr<MatrixKernels> kernels, const int threads)
+      : kernels_(std::move(kernels)), program_(make_plan(network), *kernels_) {
+    for (int i = 0; i < threads; ++i) strips_.push_back(std::make_unique<Strip<T>>(program_));
+  }
+
+  void run(const int worker, const Picture& picture, const int begin, const int end, const int rows,
+           const StopFlag& stop) override {
+    try {
+      strips_[worker]->run(picture, begin, end, rows, stop);
+    } catch (...) {
+      kernels_->release();
+      throw;
+    }
+    kernels_->release();
+  }
+
+  // Seconds for one row of `width` pixels through the products of all stages.
+  double bare_seconds(const int width, const double seconds) override {
+    AlignedVector<T> a;
+    AlignedVector<float> c;
+    for (const Stage& stage : program_.plan.stages) {
+      const std::size_t pixels = static_cast<std::size_t>(width) + 64;
+      a.resize(std::max(a.size(), pixels * stage.kernel * stage.in_pitch + 64));
+    }
+    for (const auto& packed : program_.packed) {
+      c.resize(std::max(c.size(), static_cast<std::size_t>(256) * packed.columns));
+    }
+    std::fill(a.begin(), a.end(), round_to<T>(0.25F));
+    double best = std::numeric_limits<double>::max();
+    const double stop_at = thread_seconds() + seconds;
+    do {
+      const double start = thread_seconds();
+      for (std::size_t s = 0; s < program_.packed.size(); ++s) {
+        const Stage& stage = program_.plan.stages[s];
+        const auto& packed = program_.packed[s];
+        const int lda = stage.kernel * stage.in_pitch;
+        const int most = product_rows(packed.columns);
+        for (int x = 0; x < width; x += most) {
+          kernels_->template multiply<T>(std::min(most, (width - x + 15) / 16 * 16),
+                                         a.data() + static_cast<std::size_t>(x) * lda, lda, packed,
+                                         c.data());
+        }
+      }
+      best = std::min(best, thread_seconds() - start);
+    } while (thread_seconds() < stop_at);
+    kernels_->release();
+    return best;
+  }
+
+  std::size_t bytes(const int columns) const override {
+    return strip_bytes(program_.plan, columns, sizeof(T));
+  }
+  int input_halo() const override { return program_.plan.input_halo; }
+  std::string describe() const override {
+    return std::string("rows ") + (sizeof(T) == 2 ? "bf16" : "fp32") +
+           (kernels_->template fast<T>() ? ", brgemm, " : ", own loops, ") + cpu_vector_name();
+  }
+
+ private:
+  std::unique_ptr<MatrixKernels> kernels_;
+  Program<T> program_;
+  std::vector<std::unique_ptr<Strip<T>>> strips_;
+};
+
+std::unique_ptr<RowsProgram> make_program(const Network& network, const RowsOptions& options) {
+  auto kernels = std::make_unique<MatrixKernels>(options.brgemm_path);
+  const bool bf16 =
+      options.precision == Precision::kBf16 ||
+      (options.precision == Precision::kAuto && cpu_has_bf16() && kernels->fast<Bf16>());
+  if (bf16)
+    return std::make_unique<TypedProgram<Bf16>>(network, std::move(kernels), options.threads);
+  return std::make_unique<TypedProgram<float>>(network, std::move(kernels), options.threads);
+}
+
+}  // namespace
+
+Precision parse_precision(const std::string& name) {
+  if (name == "auto") return Precision::kAuto;
+  if (name == "bf16") return Precision::kBf16;
+  if (name == "fp32") return Precision::kFp32;
+  throw Error(ErrorKind::kConfig, "precision is '" + name + "': use auto, bf16 or fp32");
+}
+
+RowsEngine::RowsEngine(const Network& network, const RowsOptions& options)
+    : scale_(network.scale),
+      planes_(network.planes),
+      conditions_(network.condition_count()),
+      strip_(options.strip),
+      flops_per_pixel_(network.flops_per_pixel()) {
+  if (options.threads < 1 || options.threads > kMostThreads) {
+    throw Error(ErrorKind::kConfig, "threads is " + std::to_string(options.threads) +
+                                        ": use 1 to " + std::to_string(kMostThreads));
+  }
+  if (options.strip < 0) {
+    throw Error(ErrorKind::kConfig,
+                "strip is " + std::to_string(options.strip) + ": use 0 or a number of columns");
+  }
+  program_ = make_program(network, options);
+  pool_ = std::make_unique<ThreadPool>(options.threads);
+}
+
+RowsEngine::~RowsEngine() = default;
+
+void RowsEngine::check(const Picture& picture) const {
+  const auto refuse = [](const std::string& what) { throw Error(ErrorKind::kConfig, what); };
+  if (picture.width < 1 || picture.height < 1) refuse("a picture has at least one sample");
+  if (picture.depth < 8 || picture.depth > 16) {
+    refuse("depth is " + std::to_string(picture.depth) + ": use 8 to 16");
+  }
+  if (static_cast<int>(picture.source.size()) != planes_ ||
+      static_cast<int>(picture.result.size()) != planes_) {
+    refuse("the network takes and gives " + std::to_string(planes_) + " planes, not " +
+           std::to_string(picture.source.size()));
+  }
+  if (static_cast<int>(picture.conditions.size()) != conditions_) {
+    refuse("the network takes " + std::to_string(conditions_) + " condition values, not " +
+           std::to_string(picture.conditions.size()));
+  }
+}
+
+void RowsEngine::run(const std::span<const Picture> pictures, const StopFlag& stop,
+                     const std::span<const Task> beside) {
+  for (const Picture& picture : pictures) check(picture);
+  std::vector<Task> tasks;
+  const int threads = pool_->threads();
+  const int count = static_cast<int>(pictures.size());
+  // Whole pictures where every thread gets as many; what is left over is cut, so that no thread
+  // idles.
+  const int whole = count / threads * threads;
+  for (int i = 0; i < count; ++i) {
+    const Picture& picture = pictures[i];
+    int parts = std::min(strip_parts(picture.width), picture.width);
+    if (i < whole) {
+      tasks.push_back([this, &picture, &stop, parts](const int worker) {
+        for (int p = 0; p < parts; ++p) {
+          program_->run(worker, picture, edge(picture.width, parts, p),
+                        edge(picture.width, parts, p + 1), picture.height, stop);
+        }
+      });
+      continue;
+    }
+    parts = std::min((parts + threads - 1) / threads * threads, picture.width);
+    for (int p = 0; p < parts; ++p) {
+      tasks.push_back([this, &picture, &stop, parts, p](const int worker) {
+        program_->run(worker, picture, edge(picture.width, parts, p),
+                      edge(picture.width, parts, p + 1), picture.height, stop);
+      });
+    }
+  }
+  tasks.insert(tasks.end(), beside.begin(), beside.end());
+  pool_->run(tasks);
+}
+
+int RowsEngine::strip_parts(const int width) {
+  if (strip_ > 0) return (width + strip_ - 1) / strip_;
+  if (width < 2 * kLeastColumns) return 1;
+  const auto known = parts_.find(width);
+  if (known != parts_.end()) return known->second;
+  return parts_[width] = measure_parts(width);
+}
+
+int RowsEngine::strip_columns(const int width) {
+  const int parts = strip_parts(width);
+  return (width + parts - 1) / parts;
+}
+
+// Times the top of a blank picture with each way of cutting it. CPU time of one thread: what else
+// the machine does hardly shows.
+int RowsEngine::measure_parts(const int width) {
+  const int least = program_->input_halo() + 4;
+  const int rows =
+      std::max(least, static_cast<int>(std::min(64.0, kMeasureFlops / flops_per_pixel_ / width)));
+  const std::size_t in = static_cast<std::size_t>(width) * rows;
+  const std::vector<std::uint8_t> source(in, 128);
+  std::vector<std::uint8_t> result(in * scale_ * scale_);
+  Picture picture;
+  picture.width = width;
+  picture.height = rows;
+  picture.source.assign(planes_, {source.data(), width});
+  picture.result.assign(planes_, {result.data(), static_cast<std::ptrdiff_t>(width) * scale_});
+  picture.conditions.assign(conditions_, 0.0F);
+  const StopFlag never;
+  int best = 1;
+  const Task measure = [&](const int worker) {
+    double best_seconds = std::numeric_limits<double>::max();
+    for (const int parts : {1, 2, 3, 4, 6, 8, 12, 16}) {
+      if (width / parts < kLeastColumns) break;
+      double seconds = std::numeric_limits<double>::max();
+      for (int repeat = 0; repeat < 2; ++repeat) {
+        const double start = thread_seconds();
+        for (int p = 0; p < parts; ++p) {
+          program_->run(worker, picture, edge(width, parts, p), edge(width, parts, p + 1), rows,
+                        never);
+        }
+        seconds = std::min(seconds, thread_seconds() - start);
+      }
+      // More strips must pay: they also mean more borders when a picture is cut for threads.
+      if (seconds < best_seconds * 0.98) {
+        best = parts;
+        best_seconds = seconds;
+      }
+    }
+  };
+  pool_->run(std::span(&measure, 1));
+  return best;
+}
+
+double RowsEngine::bare_gflops(const int width, const double seconds) {
+  double row = 0;
+  const int columns = strip_columns(width);
+  const Task measure = [&](int) { row = program_->bare_seconds(columns, seconds); };
+  pool_->run(std::span(&measure, 1));
+  return flops_per_pixel_ * columns / row * 1e-9;
+}
+
+std::size_t RowsEngine::workspace_bytes(const int width) const {
+  const int columns = strip_ > 0 ? std::min(strip_, width) : width;
+  return program_->bytes(columns) * static_cast<std::size_t>(pool_->threads());
+}
+
+std::string RowsEngine::describe() const { return program_->describe(); }
+
+}  // namespace streamvsr
