@@ -9,13 +9,16 @@ namespace {
 // How far to look for the first packet of every stream: sparse streams may have none for hours.
 constexpr int kFirstPackets = 2000;
 
-std::vector<std::int64_t> find_first_dts(const std::string& path) {
+std::vector<std::int64_t> find_first_dts(const std::string& path, bool& encrypted) {
   Input input(path);
   std::vector<std::int64_t> first(static_cast<std::size_t>(input.stream_count()), AV_NOPTS_VALUE);
   const PacketPtr packet = make_packet();
   int missing = input.stream_count();
   for (int i = 0; i < kFirstPackets && missing > 0 && input.read(*packet); ++i) {
     if (packet->stream_index >= static_cast<int>(first.size())) continue;
+    if (av_packet_get_side_data(packet.get(), AV_PKT_DATA_ENCRYPTION_INFO, nullptr) != nullptr &&
+        packet->stream_index == input.video_index())
+      encrypted = true;
     std::int64_t& slot = first[static_cast<std::size_t>(packet->stream_index)];
     const std::int64_t time = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
     if (slot != AV_NOPTS_VALUE || time == AV_NOPTS_VALUE) continue;
@@ -63,7 +66,7 @@ double SourceIndex::bits_per_pixel(const int width, const int height) const {
 SourceIndex index_source(const std::string& path, const StopFlag& stop,
                          const std::function<void(std::int64_t, std::int64_t)>& progress) {
   SourceIndex index;
-  index.first_dts = find_first_dts(path);
+  index.first_dts = find_first_dts(path, index.encrypted);
   Input input(path);
   if (input.video_index() < 0) return index;
   const AVStream& stream = input.stream(input.video_index());

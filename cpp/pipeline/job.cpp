@@ -1,0 +1,160 @@
+#include "pipeline/job.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <thread>
+
+namespace streamvsr {
+
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+double since(const SteadyClock::time_point begin) { return std::chrono::duration<double>(SteadyClock::now() - begin).count(); }
+
+rusage usage() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return used;
+}
+
+double cpu_seconds(const rusage& used) {
+  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+constexpr double kMiB = 1024.0 * 1024.0;
+
+// The `.part`, created, locked and, unless it was committed, removed again with the checkpoint.
+class PartFile {
+ public:
+  explicit PartFile(const std::string& output) : output_(output), file_(part_path(output), O_CREAT | O_RDWR) {
+    if (!file_.try_lock())
+      throw Error(ErrorKind::kIo, "another process is writing '" + output + "' (it holds '" + file_.path() + "')", file_.path(), EBUSY);
+    owned_ = true;
+    file_.truncate(0);
+  }
+  ~PartFile() {
+    if (!owned_) return;
+    remove_file(file_.path());
+    remove_file(checkpoint_path(output_) + ".tmp");
+    remove_file(checkpoint_path(output_));
+  }
+  PartFile(const PartFile&) = delete;
+  PartFile& operator=(const PartFile&) = delete;
+
+  File& file() { return file_; }
+  void commit(const bool overwrite) {
+    rename_file(file_.path(), output_, overwrite);
+    owned_ = false;
+    sync_directory(directory_of(output_));
+    remove_file(checkpoint_path(output_));
+    sync_directory(directory_of(output_));
+  }
+
+ private:
+  std::string output_;
+  File file_;
+  bool owned_ = false;
+};
+
+std::unique_ptr<Shared> make_shared_state(const JobPlan& plan) {
+  // Enough frames to keep the stages busy, within half of the budget; the rest is for pictures in hand.
+  constexpr std::size_t kQueued = 4;
+  const auto budget = static_cast<std::size_t>(plan.config.max_memory_mb) << 20;
+  const std::size_t in = Planes(plan.source_format).bytes();
+  const std::size_t out = Planes(plan.output_format).bytes();
+  return std::make_unique<Shared>(std::min(kQueued * in, budget / 8), std::min(kQueued * out, budget * 3 / 8));
+}
+
+}  // namespace
+
+Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer)
+    : enhancer_(std::move(enhancer)), plan_(make_plan(config, *enhancer_, stop_)), shared_(make_shared_state(plan_)) {}
+
+Job::~Job() = default;
+
+Progress Job::progress(const SteadyClock::time_point begin) const {
+  Progress p;
+  p.frames_done = shared_->frames_written.load();
+  p.frames_total = plan_.frames;
+  p.segments_done = shared_->segments_done.load();
+  p.seconds = since(begin);
+  p.fps = p.seconds > 0.0 ? static_cast<double>(p.frames_done) / p.seconds : 0.0;
+  if (p.fps > 0.0) p.eta_seconds = static_cast<double>(std::max<std::int64_t>(0, p.frames_total - p.frames_done)) / p.fps;
+  p.memory_mb = static_cast<double>(shared_->gauge.bytes()) / kMiB;
+  return p;
+}
+
+Report Job::run(const std::function<void(const Progress&)>& tick, const std::chrono::milliseconds interval) {
+  if (ran_) throw Error(ErrorKind::kConfig, "this job has run already; make a new one");
+  ran_ = true;
+  const auto begin = SteadyClock::now();
+  const double cpu_before = cpu_seconds(usage());
+  PartFile part(plan_.config.output);
+  BusyTimer reading;
+  BusyTimer computing;
+  BusyTimer writing;
+  std::string damage;
+  {
+    const auto stage = [this](auto body) {
+      return std::jthread([this, body = std::move(body)] {
+        try {
+          body();
+        } catch (...) {
+          shared_->fail(std::current_exception());
+        }
+        shared_->leave();
+      });
+    };
+    const std::jthread r = stage([&] { read_stage(plan_, *shared_, reading, damage); });
+    const std::jthread c = stage([&] { compute_stage(plan_, *enhancer_, *shared_, computing); });
+    const std::jthread w = stage([&] { write_stage(plan_, part.file(), *shared_, writing); });
+    try {
+      while (!shared_->all_left()) {
+        shared_->wait_left(std::max(interval, std::chrono::milliseconds(1)));
+        if (stop_.requested())
+          shared_->fail(std::make_exception_ptr(Error(
+              ErrorKind::kStopped,
+              "stopped after " + std::to_string(shared_->frames_written.load()) + " of about " + std::to_string(plan_.frames) +
+                  " frames; the unfinished '" + part_path(plan_.config.output) + "' was removed",
+              plan_.config.output)));
+        if (tick) tick(progress(begin));
+      }
+    } catch (...) {
+      shared_->fail(std::current_exception());
+    }
+  }  // the stages are joined here
+  shared_->rethrow();
+  Report report;
+  report.output_bytes = part.file().size();
+  part.commit(plan_.config.overwrite);
+
+  report.frames = shared_->frames_written.load();
+  report.damaged_frames = shared_->damaged.load();
+  report.segments = shared_->segments_done.load();
+  report.bytes_read = shared_->bytes_read.load();
+  report.bytes_written = shared_->bytes_written.load();
+  report.seconds = since(begin);
+  report.read_seconds = reading.seconds();
+  report.compute_seconds = computing.seconds();
+  report.write_seconds = writing.seconds();
+  const rusage used = usage();
+  report.cpu_seconds = cpu_seconds(used) - cpu_before;
+  report.peak_frames_mb = static_cast<double>(shared_->gauge.peak()) / kMiB;
+  report.peak_rss_mb = static_cast<double>(used.ru_maxrss) / 1024.0;
+  report.warnings = plan_.warnings;
+  if (report.damaged_frames > 0)
+    report.warnings.push_back("the source is damaged: " + std::to_string(report.damaged_frames) +
+                              " picture(s) or packet(s) with errors" + (damage.empty() ? "" : " (FFmpeg: " + damage + ")"));
+  if (report.frames < plan_.frames)
+    report.warnings.push_back("the source gave " + std::to_string(report.frames) + " pictures of the " +
+                              std::to_string(plan_.frames) + " its packets promised");
+  report.enhancer = enhancer_->describe();
+  report.encoder = plan_.encoder.codec + ", " + std::to_string(plan_.encoder.threads) + " thread(s)";
+  return report;
+}
+
+}  // namespace streamvsr

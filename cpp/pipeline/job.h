@@ -1,0 +1,70 @@
+// A job: one film in, one film out. Plans at construction, runs its three stages, and leaves the output or nothing.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "pipeline/plan.h"
+#include "pipeline/stages.h"
+
+namespace streamvsr {
+
+struct Progress {
+  std::int64_t frames_done = 0;   // written to the output
+  std::int64_t frames_total = 0;  // the plan's estimate
+  std::int64_t segments_done = 0;
+  double seconds = 0.0;           // since the run began
+  double fps = 0.0;               // mean, of written frames
+  double eta_seconds = -1.0;      // -1: unknown
+  double memory_mb = 0.0;         // frames in flight now
+};
+
+struct Report {
+  std::int64_t frames = 0;
+  std::int64_t damaged_frames = 0;
+  std::int64_t segments = 0;
+  std::int64_t bytes_read = 0;     // of the source, by all demuxers
+  std::int64_t bytes_written = 0;
+  std::int64_t output_bytes = 0;
+  double seconds = 0.0;
+  double read_seconds = 0.0;       // busy, not waiting for a queue
+  double compute_seconds = 0.0;
+  double write_seconds = 0.0;
+  double cpu_seconds = 0.0;        // of the whole process meanwhile
+  double peak_frames_mb = 0.0;     // frames in flight
+  double peak_rss_mb = 0.0;        // of the process since it began
+  std::vector<std::string> warnings;
+  std::string enhancer;
+  std::string encoder;
+};
+
+// Purpose: runs a plan. Constructed means planned: every error that can be known before work was thrown by then.
+// Thread-safety: stop() may come from any thread; the rest from one. Ownership: owns the enhancer and its threads; none
+// outlives run().
+class Job {
+ public:
+  Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer);
+  ~Job();
+
+  const JobPlan& plan() const { return plan_; }
+  std::string enhancer_description() const { return enhancer_->describe(); }
+  // Runs to the end. tick is called on this thread about every `interval`; when it throws, the job stops and the exception
+  // passes on. On any failure the `.part` and the checkpoint are removed and the first error is rethrown.
+  Report run(const std::function<void(const Progress&)>& tick, std::chrono::milliseconds interval);
+  // Asks a run to end: within a second it throws kStopped.
+  void stop() noexcept { stop_.request(); }
+
+ private:
+  Progress progress(std::chrono::steady_clock::time_point begin) const;
+
+  std::unique_ptr<Enhancer> enhancer_;
+  StopFlag stop_;
+  JobPlan plan_;
+  std::unique_ptr<Shared> shared_;
+  bool ran_ = false;
+};
+
+}  // namespace streamvsr

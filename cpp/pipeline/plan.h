@@ -1,0 +1,69 @@
+// The plan of a job: all that is decided before the first frame. A pure function of the input and the configuration, so
+// that every run of a job, whole or resumed, writes the same bytes.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "enhance/enhancer.h"
+#include "media/decoder.h"
+#include "media/encoder.h"
+#include "media/part_writer.h"
+#include "media/source_index.h"
+#include "media/streams.h"
+
+namespace streamvsr {
+
+// What a user may set. Defaults suit a film on one machine.
+struct JobConfig {
+  std::string input;
+  std::string output;
+  bool overwrite = false;         // replace an output that exists
+  bool strict = false;            // damage in the source is an error
+  std::string container;          // mp4, mov, mkv; empty: from the output's suffix
+  std::string video_codec = "h264";
+  double crf = -1.0;              // negative: the codec's default
+  std::string encoder_preset;     // empty: medium
+  std::string pixel_format;       // empty: the source's, or the nearest the codec takes
+  std::map<std::string, std::string> encoder_options;
+  int encoder_threads = 0;        // 0: one per core; part of the result
+  int decoder_threads = 0;        // 0: one per core
+  double segment_seconds = 10.0;  // of source time; > 0
+  int max_memory_mb = 1024;       // of frames in flight; >= 64
+};
+
+struct JobPlan {
+  JobConfig config;               // as given, threads resolved
+  Container container = Container::kMp4;
+  DecoderSettings decoder;
+  EncoderSettings encoder;
+  PartSettings part;
+  StreamPlan streams;
+  PlaneFormat source_format;      // of decoded pictures
+  PlaneFormat output_format;      // of encoded pictures
+  ChromaSiting siting = ChromaSiting::kLeft;
+  bool full_range = false;
+  AVRational time_base{1, 25};    // of the enhanced stream's times in the source
+  AVRational frame_rate{25, 1};   // mean
+  std::int64_t frames = 0;        // estimate: packets that should give a picture
+  double duration = 0.0;          // s, of those
+  int reorder_depth = 0;          // frames, of the encoder
+  int fragment_frames = 1;        // packets of video per fragment of the .part
+  std::int64_t segment_frames = 1;
+  std::vector<std::int64_t> segment_ends;  // first frame after each planned segment; beyond them every segment_frames
+  std::string source_codec;
+  std::vector<std::string> warnings;
+
+  bool ends_segment(std::int64_t frame) const;
+  std::int64_t segments() const { return static_cast<std::int64_t>(segment_ends.size()); }
+};
+
+// The `.part` and the checkpoint that lie beside an output.
+std::string part_path(const std::string& output);
+std::string checkpoint_path(const std::string& output);
+
+// Checks everything that can be checked before work, and decides the rest. Throws the one clear error.
+JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const StopFlag& stop);
+
+}  // namespace streamvsr

@@ -1,0 +1,41 @@
+#include "pipeline/stages.h"
+
+namespace streamvsr {
+
+void Shared::fail(std::exception_ptr error) {
+  {
+    const Lock lock(mutex_);
+    if (!first_) first_ = error;
+  }
+  abort.request();
+  read.fail(error);
+  computed.fail(error);
+}
+
+void Shared::rethrow() const {
+  const Lock lock(mutex_);
+  if (first_) std::rethrow_exception(first_);
+}
+
+void Shared::leave() {
+  const Lock lock(mutex_);
+  ++left_;
+  left_changed_.notify_all();
+}
+
+bool Shared::all_left() const {
+  const Lock lock(mutex_);
+  return left_ == kStages;
+}
+
+void Shared::wait_left(const std::chrono::milliseconds time) {
+  const auto until = std::chrono::steady_clock::now() + time;
+  const Lock lock(mutex_);
+  while (left_ < kStages) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= until) return;
+    left_changed_.wait_for(mutex_, until - now);
+  }
+}
+
+}  // namespace streamvsr

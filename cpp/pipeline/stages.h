@@ -1,0 +1,90 @@
+// The three stages R (read), C (compute), W (write) and what they share. Buffering happens in the two queues only.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <string>
+#include <variant>
+
+#include "base/mutex.h"
+#include "base/queue.h"
+#include "pipeline/plan.h"
+
+namespace streamvsr {
+
+// Counts the bytes of frames in flight. Thread-safe.
+class FrameGauge {
+ public:
+  void add(std::size_t bytes) {
+    const std::size_t now = bytes_.fetch_add(bytes) + bytes;
+    std::size_t peak = peak_.load();
+    while (now > peak && !peak_.compare_exchange_weak(peak, now)) {
+    }
+  }
+  void remove(std::size_t bytes) { bytes_.fetch_sub(bytes); }
+  std::size_t bytes() const { return bytes_.load(); }
+  std::size_t peak() const { return peak_.load(); }
+
+ private:
+  std::atomic<std::size_t> bytes_{0};
+  std::atomic<std::size_t> peak_{0};
+};
+
+// A picture between two stages.
+struct FrameItem {
+  SourcePicture picture;         // after C: with the enhanced planes
+  bool last_in_segment = false;
+};
+struct End {};                   // the film is over; every stage drains on it
+using Item = std::variant<FrameItem, End>;
+
+// What the stages of one run share. Thread-safety: as each member says.
+struct Shared {
+  explicit Shared(std::size_t read_bytes, std::size_t computed_bytes) : read(read_bytes), computed(computed_bytes) {}
+
+  ByteQueue<Item> read;
+  ByteQueue<Item> computed;
+  FrameGauge gauge;
+  StopFlag abort;                                // ends tiles early once a stage has failed
+  std::atomic<std::int64_t> frames_written{0};   // in the file
+  std::atomic<std::int64_t> segments_done{0};
+  std::atomic<std::int64_t> damaged{0};
+  std::atomic<std::int64_t> bytes_read{0};       // of the source
+  std::atomic<std::int64_t> bytes_written{0};
+
+  // Notes a stage's failure: the first one wins, and wakes the others.
+  void fail(std::exception_ptr error);
+  void rethrow() const;
+  // A stage ended, well or not.
+  void leave();
+  bool all_left() const;
+  // Waits until all stages left or the time is over.
+  void wait_left(std::chrono::milliseconds time);
+
+ private:
+  static constexpr int kStages = 3;
+  mutable Mutex mutex_;
+  Condition left_changed_;
+  int left_ GUARDED_BY(mutex_) = 0;
+  std::exception_ptr first_ GUARDED_BY(mutex_);
+};
+
+// Adds up the time a stage is busy: all but its waits. Used by one thread; read after it ended.
+class BusyTimer {
+ public:
+  void resume() { since_ = std::chrono::steady_clock::now(); }
+  void pause() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - since_).count(); }
+  double seconds() const { return seconds_; }
+
+ private:
+  std::chrono::steady_clock::time_point since_{};
+  double seconds_ = 0.0;
+};
+
+// Each runs on a thread of its own until the end, or throws.
+void read_stage(const JobPlan& plan, Shared& shared, BusyTimer& busy, std::string& damage);
+void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared, BusyTimer& busy);
+void write_stage(const JobPlan& plan, File& part, Shared& shared, BusyTimer& busy);
+
+}  // namespace streamvsr
