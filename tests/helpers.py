@@ -6,9 +6,11 @@ a test can tell a lost, doubled or swapped frame from a right one after scaling 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -297,3 +299,28 @@ def _chapters(count: int, seconds: float) -> str:
         start, end = int(1000 * seconds * n / count), int(1000 * seconds * (n + 1) / count)
         lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={start}", f"END={end}", f"title=Part {n}"]
     return "\n".join(lines) + "\n"
+
+
+# --- the program under test -----------------------------------------------------------------------
+
+
+def cli_command(*arguments: PathLike) -> list[str]:
+    """The command line of `streamvsr`, run by the Python that runs the tests."""
+    return [sys.executable, "-m", "streamvsr", *(os.fspath(word) for word in arguments)]
+
+
+def cli(*arguments: PathLike, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """Runs `streamvsr` to its end, whatever its exit code."""
+    return subprocess.run(
+        cli_command(*arguments), capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def listing(folder: Path) -> dict[str, str]:
+    """What lies under a folder: names, and for regular files a digest of the contents."""
+    return {
+        path.relative_to(folder).as_posix(): (
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "other"
+        )
+        for path in sorted(folder.rglob("*"))
+    }

@@ -1,0 +1,138 @@
+"""A configuration is checked when it is made, and says what would have been right."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from streamvsr.config import (
+    CODECS,
+    CONTAINERS,
+    ENCODER_PRESETS,
+    PRECISIONS,
+    SCALES,
+    StreamingConfig,
+)
+from streamvsr.errors import ConfigError
+
+NAMES = [field.name for field in fields(StreamingConfig)]
+_threads = st.integers(0, 128)
+_options = st.dictionaries(st.text(min_size=1), st.text() | st.integers() | st.floats())
+
+VALID: dict[str, st.SearchStrategy[Any]] = {
+    "scale": st.sampled_from(SCALES),
+    "model": st.none() | st.sampled_from(["nearest", "default_x2", "dir/net.safetensors"]),
+    "precision": st.sampled_from(PRECISIONS),
+    "codec": st.sampled_from(["h264", "hevc"]),
+    "crf": st.none() | st.floats(0, 51) | st.integers(0, 51),
+    "encoder_preset": st.none() | st.sampled_from(ENCODER_PRESETS),
+    "pixel_format": st.none() | st.sampled_from(["yuv420p", "yuv420p10le"]),
+    "encoder_options": _options,
+    "container": st.none() | st.sampled_from(CONTAINERS),
+    "overwrite": st.booleans(),
+    "strict": st.booleans(),
+    "segment_seconds": st.floats(0.5, 600) | st.integers(1, 600),
+    "max_memory_mb": st.integers(16, 1 << 20),
+    "encoder_threads": _threads,
+    "decoder_threads": _threads,
+    "compute_threads": _threads,
+}
+
+
+def test_every_option_is_covered_here() -> None:
+    assert sorted(VALID) == sorted(NAMES)
+
+
+@given(options=st.fixed_dictionaries({}, optional=VALID))
+def test_valid_options_survive_a_round_trip(options: dict[str, Any]) -> None:
+    config = StreamingConfig.from_dict(options)
+    assert StreamingConfig.from_dict(config.to_dict()) == config
+    for name, value in options.items():
+        if name != "encoder_options":
+            assert getattr(config, name) == value
+
+
+@given(name=st.sampled_from(NAMES), where=st.integers(1, 30))
+def test_a_misspelt_key_names_the_right_one(name: str, where: int) -> None:
+    where = 1 + where % (len(name) - 1)
+    misspelt = name[:where] + name[where + 1 :]
+    if misspelt in NAMES:
+        return
+    with pytest.raises(ConfigError, match=f"did you mean '{name}'"):
+        StreamingConfig.from_dict({misspelt: 1})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"scale": 5}, "1, 2, 3, 4, 8"),
+        ({"scale": True}, "whole number"),
+        ({"scale": 2.0}, "whole number"),
+        ({"scale": 0}, "from 1 to 8"),
+        ({"model": ""}, "None means"),
+        ({"model": 7}, "model must be"),
+        ({"precision": "fp23"}, "did you mean 'fp32'"),
+        ({"codec": "h265"}, "did you mean 'hevc'"),
+        ({"codec": "libx264"}, "did you mean 'h264'"),
+        ({"codec": None}, "one of h264, hevc, ffv1"),
+        ({"crf": 52}, "from 0 to 51"),
+        ({"crf": -1}, "from 0 to 51"),
+        ({"crf": float("nan")}, "from 0 to 51"),
+        ({"crf": "18"}, "a number"),
+        ({"encoder_preset": "ultrafest"}, "did you mean 'ultrafast'"),
+        ({"pixel_format": ""}, "pixel_format must be"),
+        ({"encoder_options": ["tune=film"]}, "a mapping"),
+        ({"encoder_options": {"tune": None}}, "str or a number"),
+        ({"encoder_options": {"": "film"}}, "non-empty"),
+        ({"container": "mp5"}, "did you mean 'mp4'"),
+        ({"container": "webm"}, "valid: mkv, mov, mp4"),
+        ({"overwrite": 1}, "True or False"),
+        ({"strict": "yes"}, "True or False"),
+        ({"segment_seconds": 0}, "from 0.5 to 600"),
+        ({"max_memory_mb": 1.5}, "whole number"),
+        ({"max_memory_mb": 8}, "from 16 to"),
+        ({"encoder_threads": -1}, "from 0 to 128"),
+        ({"codec": "ffv1", "crf": 10}, "lossless"),
+        ({"codec": "ffv1", "encoder_preset": "slow"}, "lossless"),
+        ({"codec": "ffv1", "container": "mp4"}, "mkv"),
+        ({"max_memory": 1024}, "did you mean 'max_memory_mb'"),
+        ({"frobnicate": 1}, "valid: codec, "),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_is_right(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        StreamingConfig.from_dict(options)
+    assert isinstance(caught.value, ValueError)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_configuration_is_a_mapping() -> None:
+    with pytest.raises(TypeError, match="mapping"):
+        StreamingConfig.from_dict([("scale", 2)])  # type: ignore[arg-type]
+
+
+def test_a_configuration_does_not_change() -> None:
+    options = {"tune": "film"}
+    config = StreamingConfig(encoder_options=options)
+    options["tune"] = "grain"
+    assert config.encoder_options == {"tune": "film"}
+    with pytest.raises(FrozenInstanceError):
+        config.scale = 4  # type: ignore[misc]
+
+
+def test_a_model_may_be_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    assert StreamingConfig(model=path).to_dict()["model"] == str(path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_is_documented(name: str) -> None:
+    assert f"        {name}:" in (StreamingConfig.__doc__ or "")
+
+
+def test_every_codec_has_a_name_for_itself() -> None:
+    assert [StreamingConfig(codec=codec).codec for codec in CODECS] == list(CODECS)
