@@ -1,10 +1,10 @@
-"""Makes training pairs: moving crops of photographs, degraded as by a camera, halved, and passed through a codec.
+"""Makes training pairs: moving crops of photographs, degraded, halved, and passed through a codec.
 
     python make_pairs.py WORK [--shots 6000] [--workers 2]
 
-Writes WORK/pairs.npz: `low` (N, L, L) and `high` (N, 2L, 2L) luma in uint8, and `strength` (N), the codec strength on the
-scale 0..1 of docs/network-format.md. Held-out photographs are never read. The result depends on nothing but `--seed`,
-`--shots` and the versions of the codecs.
+Writes WORK/pairs.npz: `low` (N, L, L) and `high` (N, 2L, 2L) luma in uint8, and `strength` (N), the
+codec strength on the scale 0..1 of docs/network-format.md. Held-out photographs are never read. The
+result depends on nothing but `--seed`, `--shots` and the versions of the codecs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
-
 from codec import Plane, through_codec
 from photos import PHOTOS, fetch, read_luma
 
@@ -31,7 +30,7 @@ LONG_SIDES = (1280, 1920, 2560, 3200)
 
 @dataclass(frozen=True)
 class Kernel:
-    """A separable reduction by two: `taps` are applied around the middle of each pair of samples."""
+    """A separable reduction by two: `taps` lie around the middle of each pair of samples."""
 
     name: str
     taps: Real
@@ -44,7 +43,8 @@ def _kernels() -> list[Kernel]:
         return taps
 
     def positions(support: int) -> npt.NDArray[np.float64]:
-        return np.abs(np.arange(2 * support) - support + 0.5) / 2
+        distance: npt.NDArray[np.float64] = np.abs(np.arange(2 * support) - support + 0.5) / 2
+        return distance
 
     def cubic(x: npt.NDArray[np.float64], a: float) -> npt.NDArray[np.float64]:
         near = (a + 2) * x**3 - (a + 3) * x**2 + 1
@@ -64,11 +64,18 @@ KERNELS = _kernels()
 KERNEL_ODDS = np.array([0.55, 0.1, 0.08, 0.07, 0.1, 0.1])
 
 
+def _real(values: npt.ArrayLike) -> Real:
+    real: Real = np.asarray(values, np.float32)
+    return real
+
+
 def halve(picture: Real, kernel: Kernel) -> Real:
     """The picture at half size: sample i is taken in the middle between samples 2i and 2i + 1."""
     anchor = (len(kernel.taps) // 2 - 1,) * 2
-    smooth = cv2.sepFilter2D(picture, -1, kernel.taps, kernel.taps, anchor=anchor, borderType=cv2.BORDER_REFLECT_101)
-    return smooth[::2, ::2]
+    smooth = cv2.sepFilter2D(
+        picture, -1, kernel.taps, kernel.taps, anchor=anchor, borderType=cv2.BORDER_REFLECT_101
+    )
+    return _real(smooth[::2, ::2])
 
 
 def to_code(picture: Real) -> Plane:
@@ -81,7 +88,10 @@ def pick_crop(luma: Plane, side: int, rng: np.random.Generator) -> tuple[int, in
     """A crop's corner; crops with little detail are mostly passed over."""
     corner = (0, 0)
     for _ in range(30):
-        corner = (int(rng.integers(luma.shape[0] - side + 1)), int(rng.integers(luma.shape[1] - side + 1)))
+        corner = (
+            int(rng.integers(luma.shape[0] - side + 1)),
+            int(rng.integers(luma.shape[1] - side + 1)),
+        )
         crop = luma[corner[0] : corner[0] + side, corner[1] : corner[1] + side]
         if cv2.Laplacian(crop, cv2.CV_32F).std() > 5 or rng.random() < 0.08:
             break
@@ -96,23 +106,74 @@ def draw_text(picture: Real, rng: np.random.Generator) -> Real:
         word = "".join(chr(code) for code in rng.integers(48, 122, rng.integers(3, 12)))
         at = (int(rng.integers(-20, side)), int(rng.integers(0, side)))
         size, weight = float(rng.uniform(0.4, 1.6)), int(rng.integers(1, 4))
-        cv2.putText(over, word, at, int(rng.integers(0, 8)), size, int(rng.integers(16, 236)), weight, cv2.LINE_AA)
+        cv2.putText(
+            over,
+            word,
+            at,
+            int(rng.integers(0, 8)),
+            size,
+            int(rng.integers(16, 236)),
+            weight,
+            cv2.LINE_AA,
+        )
         ends = rng.integers(0, side, 4).tolist()
-        cv2.line(over, tuple(ends[:2]), tuple(ends[2:]), int(rng.integers(16, 236)), weight, cv2.LINE_AA)
+        cv2.line(
+            over, tuple(ends[:2]), tuple(ends[2:]), int(rng.integers(16, 236)), weight, cv2.LINE_AA
+        )
     return over.astype(np.float32)
 
 
 def soften(picture: Real, rng: np.random.Generator) -> Real:
-    """Two of five as it is; else slightly out of focus, or brought up from a smaller picture."""
+    """Two of five as it is; else out of focus, or brought up from a picture smaller in x, y."""
     choice = rng.random()
     if choice < 0.4:
         return picture
     if choice < 0.75:
-        return cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 2.0)))
-    factor = float(rng.uniform(0.35, 0.8))
-    small = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        sigma_x = float(rng.uniform(0.4, 2.0))
+        sigma_y = sigma_x if rng.random() < 0.7 else float(rng.uniform(0.3, 2.0))
+        return _real(cv2.GaussianBlur(picture, (0, 0), sigmaX=sigma_x, sigmaY=sigma_y))
+    factor_x = float(rng.uniform(0.35, 0.8))
+    factor_y = factor_x if rng.random() < 0.7 else float(rng.uniform(0.5, 1))
+    small = cv2.resize(picture, None, fx=factor_x, fy=factor_y, interpolation=cv2.INTER_AREA)
     method = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4]))
-    return cv2.resize(small, picture.shape[::-1], interpolation=method)
+    return _real(cv2.resize(small, picture.shape[::-1], interpolation=method))
+
+
+def change_tones(picture: Real, rng: np.random.Generator) -> Real:
+    """Half the time other contrast and brightness, beyond all 256 codes, so that parts clip."""
+    if rng.random() < 0.5:
+        return picture
+    gain, middle = float(rng.uniform(0.5, 1.5)), float(rng.uniform(90, 160))
+    return _real(np.clip((picture - 125) * gain + middle, 0, 255))
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Black bars of `width` samples on two opposite sides, the edge blurred by `sigma`."""
+
+    width: int
+    level: int
+    sigma: float
+    upright: bool
+
+    def over(self, picture: Real) -> Real:
+        """The picture between the bars."""
+        at = np.arange(picture.shape[0], dtype=np.float32)
+        step = ((at >= self.width) & (at < len(at) - self.width)).astype(np.float32)
+        if self.sigma:
+            step = cv2.GaussianBlur(step[None], (0, 0), sigmaX=self.sigma)[0]
+        cover = step[None, :] if self.upright else step[:, None]
+        return self.level + (picture - self.level) * cover
+
+
+def pick_bars(rng: np.random.Generator) -> Bars | None:
+    """Letterbox or pillarbox bars, one shot in eight."""
+    if rng.random() > 0.12:
+        return None
+    sigma = 0.0 if rng.random() < 0.4 else float(rng.uniform(0.4, 2.5))
+    return Bars(
+        int(rng.integers(4, LOW // 2)), int(rng.choice([0, 16])), sigma, bool(rng.random() < 0.5)
+    )
 
 
 def encoder_options(rng: np.random.Generator) -> tuple[str, dict[str, str]] | None:
@@ -122,7 +183,12 @@ def encoder_options(rng: np.random.Generator) -> tuple[str, dict[str, str]] | No
         return None
     rate = float(rng.uniform(16, 33) if rng.random() < 0.8 else rng.uniform(6, 40))
     if choice < 0.84:
-        preset = str(rng.choice(["ultrafast", "superfast", "veryfast", "medium", "slow"], p=[0.1, 0.15, 0.25, 0.4, 0.1]))
+        preset = str(
+            rng.choice(
+                ["ultrafast", "superfast", "veryfast", "medium", "slow"],
+                p=[0.1, 0.15, 0.25, 0.4, 0.1],
+            )
+        )
         options = {"crf": f"{rate:.1f}", "preset": preset}
         tune = str(rng.choice(["", "film", "grain", "animation"], p=[0.7, 0.1, 0.1, 0.1]))
         return "libx264", options | ({"tune": tune} if tune else {})
@@ -131,10 +197,10 @@ def encoder_options(rng: np.random.Generator) -> tuple[str, dict[str, str]] | No
 
 
 def noise_like(shape: tuple[int, ...], rng: np.random.Generator) -> Real:
-    """Gaussian noise, half the time with neighbours correlated as a camera's own processing leaves them."""
+    """Gaussian noise, half the time with neighbours correlated as a camera leaves them."""
     noise = rng.standard_normal(shape, np.float32)
     if rng.random() < 0.5:
-        noise = cv2.GaussianBlur(noise, (0, 0), 0.7) * 2
+        return _real(cv2.GaussianBlur(noise, (0, 0), 0.7) * 2)
     return noise
 
 
@@ -148,16 +214,24 @@ def make_shot(luma: Plane, seed: int) -> tuple[list[Plane], list[Plane], float]:
     field = luma[top : top + side + 2 * reach, left : left + side + 2 * reach].astype(np.float32)
     if rng.random() < 0.06:
         field = draw_text(field, rng)
-    field = soften(field, rng)
-    grain = float(rng.uniform(0.5, 6)) if rng.random() < 0.3 else 0.0  # of the scene: part of what is to be restored
-    sensor = float(rng.uniform(0.3, 2)) if rng.random() < 0.12 else 0.0  # of the small picture: to be removed
-    damage = {"crf": f"{rng.uniform(18, 32):.0f}", "preset": "veryfast"} if rng.random() < 0.2 else None
+    field = soften(change_tones(field, rng), rng)
+    bars = pick_bars(rng)
+    grain = (
+        float(rng.uniform(0.5, 6)) if rng.random() < 0.3 else 0.0
+    )  # of the scene: part of what is to be restored
+    sensor = (
+        float(rng.uniform(0.3, 2)) if rng.random() < 0.12 else 0.0
+    )  # of the small picture: to be removed
+    damage = (
+        {"crf": f"{rng.uniform(18, 32):.0f}", "preset": "veryfast"} if rng.random() < 0.2 else None
+    )
     kernel = KERNELS[rng.choice(len(KERNELS), p=KERNEL_ODDS)]
     high: list[Plane] = []
     for index in range(FRAMES):
         y, x = reach + index * step_y, reach + index * step_x
         crop = field[y : y + side, x : x + side]
-        high.append(to_code(crop + grain * noise_like(crop.shape, rng) if grain else crop))
+        crop = crop + grain * noise_like(crop.shape, rng) if grain else crop
+        high.append(to_code(bars.over(crop) if bars else crop))
     if damage:  # the film was compressed before it was reduced
         high = through_codec(high, "libx264", damage)[0]
     low: list[Plane] = []
@@ -169,11 +243,13 @@ def make_shot(luma: Plane, seed: int) -> tuple[list[Plane], list[Plane], float]:
     if coded:
         low, mean, _ = through_codec(low, *coded)
         strength = mean / 51
-    kept = rng.choice(FRAMES, KEPT, replace=False)
+    kept = sorted(rng.choice(FRAMES, KEPT, replace=False).tolist())
     return [low[i] for i in kept], [high[i] for i in kept], strength
 
 
-def make_photo(arguments: tuple[Path, int, int, int]) -> list[tuple[list[Plane], list[Plane], float]]:
+def make_photo(
+    arguments: tuple[Path, int, int, int],
+) -> list[tuple[list[Plane], list[Plane], float]]:
     """All shots of one photograph at one size."""
     work, index, shots, seed = arguments
     av.logging.set_level(None)
@@ -186,7 +262,9 @@ def make_photo(arguments: tuple[Path, int, int, int]) -> list[tuple[list[Plane],
 
 def main() -> None:
     """Reads the command line and writes pairs.npz."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("work", type=Path)
     parser.add_argument("--shots", type=int, default=6000)
     parser.add_argument("--workers", type=int, default=2)
@@ -196,7 +274,11 @@ def main() -> None:
     photos = sum(not photo.held_out for photo in PHOTOS)
     rounds = max(1, round(options.shots / photos / 25))
     each = round(options.shots / photos / rounds)
-    jobs = [(options.work, i, each, options.seed * 1_000_003 + r * photos + i) for r in range(rounds) for i in range(photos)]
+    jobs = [
+        (options.work, i, each, options.seed * 1_000_003 + r * photos + i)
+        for r in range(rounds)
+        for i in range(photos)
+    ]
     low: list[Plane] = []
     high: list[Plane] = []
     strength: list[float] = []
@@ -207,7 +289,12 @@ def main() -> None:
                 high += large
                 strength += [value] * len(small)
             print(f"{done}/{len(jobs)} photographs, {len(low)} pairs", flush=True)
-    np.savez(options.work / "pairs.npz", low=np.stack(low), high=np.stack(high), strength=np.array(strength, np.float32))
+    np.savez(
+        options.work / "pairs.npz",
+        low=np.stack(low),
+        high=np.stack(high),
+        strength=np.array(strength, np.float32),
+    )
 
 
 if __name__ == "__main__":

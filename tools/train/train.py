@@ -2,8 +2,8 @@
 
     python train.py WORK OUTPUT.safetensors [--steps 60000] [--resume]
 
-One thread, bf16 arithmetic over fp32 weights, a running mean of the weights as the result. WORK/train.pt keeps the state
-for `--resume`.
+One thread, bf16 arithmetic over fp32 weights, a running mean of the weights as the result.
+WORK/train.pt keeps the state for `--resume`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,17 @@ from torch.nn import functional
 WIDTH, BODY, SCALE = 32, 4, 2
 PATCH, BATCH = 48, 16
 JITTER = 2 / 51  # of the codec strength, where there is a codec
+TRAINED_ON = (
+    "30 photographs from Debian background packages as moving crops: blur, upscaling, noise and "
+    "earlier compression, six halving kernels, then lossless, H.264 or HEVC at many rates"
+)
 
 
 class Net(nn.Module):
-    """Luma x2, told the codec's strength: 3x3 convolutions and ReLU, sub-pixel output over the repeated input."""
+    """Luma x2, told the codec's strength: convolutions, ReLU, sub-pixels over repeated samples."""
 
     def __init__(self) -> None:
+        """Random weights; the last layer small, so that training starts from the residual."""
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(2, WIDTH, 3, padding=1), nn.ReLU()]
         for _ in range(BODY):
@@ -38,7 +43,7 @@ class Net(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         with torch.no_grad():
-            self.layers[-1].weight.mul_(0.1)  # type: ignore[operator, union-attr]
+            self.layers[-1].weight.mul_(0.1)  # type: ignore[operator]
 
     def forward(self, frame: Tensor, strength: Tensor) -> Tensor:
         """(N, 1, H, W) in 0..1 and (N) to (N, 1, 2H, 2W)."""
@@ -52,11 +57,13 @@ class Pairs:
     """Random batches of patches, flipped and turned."""
 
     def __init__(self, path: Path, seed: int) -> None:
+        """Reads the whole file into memory."""
         with np.load(path) as data:
             self._low, self._high, self._strength = data["low"], data["high"], data["strength"]
         self._rng = np.random.default_rng(seed)
 
     def __len__(self) -> int:
+        """How many pairs there are."""
         return len(self._low)
 
     def batch(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -84,7 +91,7 @@ def _tensor(patches: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(patches)).unsqueeze(1).float() / 255
 
 
-def export(net: Net, path: Path, trained_on: str, licence: str) -> None:
+def export(net: Net, path: Path) -> None:
     """Writes the network file with weights in F16."""
     tensors: dict[str, Tensor] = {}
     layers: list[dict[str, str | int]] = []
@@ -106,15 +113,17 @@ def export(net: Net, path: Path, trained_on: str, licence: str) -> None:
         "range": "code",
         "residual": "nearest",
         "layers": layers,
-        "trained_on": trained_on,
-        "licence": licence,
+        "trained_on": TRAINED_ON,
+        "licence": "Apache-2.0",
     }
     save_file(tensors, path, {"streamvsr": json.dumps(description)})
 
 
 def main() -> None:
     """Reads the command line, trains and exports."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("work", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--steps", type=int, default=60000)
@@ -125,7 +134,8 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
     pairs = Pairs(options.work / "pairs.npz", options.seed)
-    net = Net().to(memory_format=torch.channels_last)
+    net = Net()
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     mean = Net()
     mean.load_state_dict(net.state_dict())
     optimiser = torch.optim.Adam(net.parameters(), options.rate, betas=(0.9, 0.99))
@@ -141,13 +151,16 @@ def main() -> None:
     for step in range(first, options.steps):
         progress = step / options.steps
         for group in optimiser.param_groups:
-            group["lr"] = options.rate * min(1, (step + 1) / 200) * (0.5 + 0.5 * np.cos(np.pi * progress)) + 1e-6
+            group["lr"] = (
+                options.rate * min(1, (step + 1) / 200) * (0.5 + 0.5 * np.cos(np.pi * progress))
+                + 1e-6
+            )
         low, high, strength = pairs.batch()
         with torch.autocast("cpu", torch.bfloat16):
             result = net(low, strength)
         loss = ((result - high).square() + 1e-5).sqrt().mean()
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         keep = min(0.999, (step - first + 1) / (step - first + 10))
         with torch.no_grad():
@@ -155,16 +168,17 @@ def main() -> None:
                 average.lerp_(value, 1 - keep)
         running += (float(loss.detach()) - running) * max(0.0005, 1 / (step - first + 1))
         if (step + 1) % 2000 == 0 or step + 1 == options.steps:
-            state = {"net": net.state_dict(), "mean": mean.state_dict(), "optimiser": optimiser.state_dict()}
+            state = {
+                "net": net.state_dict(),
+                "mean": mean.state_dict(),
+                "optimiser": optimiser.state_dict(),
+            }
             torch.save(state | {"step": step + 1}, state_path)
-            print(f"step {step + 1}: loss {running:.5f}, {time.process_time() - began:.0f} s", flush=True)
-    export(
-        mean,
-        options.output,
-        "30 photographs from Debian background packages as moving crops: blur, upscaling, noise and earlier compression, "
-        "six halving kernels, then lossless, H.264 or HEVC at many rates",
-        "Apache-2.0",
-    )
+            print(
+                f"step {step + 1}: loss {running:.5f}, {time.process_time() - began:.0f} s",
+                flush=True,
+            )
+    export(mean, options.output)
 
 
 if __name__ == "__main__":
