@@ -149,7 +149,7 @@ def test_upscale_gives_a_result(tmp_path: Path, small_clip: Path) -> None:
     result.raise_for_error()
 
 
-# --- the packaged network ---------------------------------------------------------------------------
+# --- the packaged network -------------------------------------------------------------------------
 
 
 def test_the_default_network_enlarges_by_two(tmp_path: Path, small_clip: Path) -> None:
@@ -191,7 +191,7 @@ def test_threads_of_the_network_change_nothing(tmp_path: Path, small_clip: Path)
     assert (tmp_path / "1.mp4").read_bytes() == (tmp_path / "3.mp4").read_bytes()
 
 
-# --- progress ---------------------------------------------------------------------------------------
+# --- progress -------------------------------------------------------------------------------------
 
 
 def test_a_callable_sees_progress(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_nothing_is_shown_unasked(
     assert capfd.readouterr() == ("", "")
 
 
-# --- probe ------------------------------------------------------------------------------------------
+# --- probe ----------------------------------------------------------------------------------------
 
 
 def test_probe_agrees_with_ffprobe(any_clip: Path) -> None:
@@ -254,10 +254,9 @@ def test_probe_agrees_with_ffprobe(any_clip: Path) -> None:
         assert info.duration == pytest.approx(float(other["format"]["duration"]), abs=1e-5)
     assert info.metadata == other["format"].get("tags", {})
     assert len(info.streams) == len(other["streams"])
-    assert [(c.start, c.end) for c in info.chapters] == [
-        (pytest.approx(float(c["start_time"])), pytest.approx(float(c["end_time"])))
-        for c in other["chapters"]
-    ]
+    assert [time for c in info.chapters for time in (c.start, c.end)] == pytest.approx(
+        [float(c[key]) for c in other["chapters"] for key in ("start_time", "end_time")]
+    )
     for mine, theirs in zip(info.streams, other["streams"], strict=True):
         assert mine.index == theirs["index"]
         assert mine.type == theirs["codec_type"]
@@ -280,7 +279,7 @@ def test_probe_agrees_with_ffprobe(any_clip: Path) -> None:
             assert (mine.sample_rate, mine.channels) == (
                 int(theirs["sample_rate"]), theirs["channels"],
             )  # fmt: skip
-    first = [s for s in info.streams if s.type == "video" and not s.attached_picture][0]
+    first = next(s for s in info.streams if s.type == "video" and not s.attached_picture)
     assert info.video_index == first.index
 
 
