@@ -1,0 +1,201 @@
+#include "enhance/network_enhancer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "color/resample.h"
+
+namespace streamvsr {
+
+namespace {
+
+constexpr int kMostScale = 16;
+
+// Purpose: composes engine and resampling for whole pictures. Thread-safety and ownership: as
+// Enhancer; all computing is done on the engine's threads.
+class NetworkEnhancer final : public Enhancer {
+ public:
+  explicit NetworkEnhancer(const EnhancerOptions& options)
+      : network_(read_network(options.network_path)),
+        engine_(network_, {options.brgemm_path, options.threads, options.precision, 0}),
+        passes_(options.passes) {
+    if (passes_ < 1) {
+      throw Error(ErrorKind::kConfig, "passes is " + std::to_string(passes_) + ": use at least 1");
+    }
+    for (int pass = 0; pass < passes_ && scale_ <= kMostScale; ++pass) scale_ *= network_.scale;
+    if (scale_ > kMostScale || (network_.scale == 1 && passes_ > kMostScale)) {
+      throw Error(ErrorKind::kConfig, "passes is " + std::to_string(passes_) +
+                                          ": too many for a network of scale " +
+                                          std::to_string(network_.scale));
+    }
+    network_.layers.clear();  // the engine has its own copy of the weights
+    scratch_.resize(static_cast<std::size_t>(options.threads));
+  }
+
+  int scale() const override { return scale_; }
+  int preferred_batch() const override { return engine_.threads(); }
+  std::size_t workspace_bytes(const PlaneFormat& source) const override;
+  std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) override;
+  std::string describe() const override {
+    return network_.name + (passes_ > 1 ? " x " + std::to_string(passes_) : "") + ": " +
+           engine_.describe();
+  }
+
+ private:
+  // A resampler with the geometry it was made for.
+  struct Known {
+    PlaneGeometry geometry;
+    std::unique_ptr<PlaneResampler> resampler;
+  };
+
+  // Whether the network computes this plane of such a picture.
+  bool is_networks(const PlaneFormat& format, const int plane) const {
+    return plane == 0 || (format.rgb && plane < 3);
+  }
+  // Format of the planes between two passes: the network's planes alone.
+  PlaneFormat pass_format(const PlaneFormat& source, int scale) const;
+  void check(const PlaneFormat& format) const;
+  const PlaneResampler& resampler(const PlaneGeometry& geometry);
+  void add_pictures(const Planes& source, Planes& result, float codec_strength,
+                    std::vector<Picture>& pictures) const;
+  void add_resampling(const EnhanceInput& input, Planes& result, const StopFlag& stop,
+                      std::vector<RowsEngine::Task>& tasks);
+  Scratch& scratch(int worker, std::size_t bytes);
+
+  Network network_;
+  std::vector<Known> resamplers_;
+  // One a worker, kept between calls.
+  std::vector<std::pair<std::size_t, std::unique_ptr<Scratch>>> scratch_;
+  RowsEngine engine_;
+  int passes_;
+  int scale_ = 1;
+};
+
+PlaneFormat NetworkEnhancer::pass_format(const PlaneFormat& source, const int scale) const {
+  PlaneFormat format = source;
+  format.width *= scale;
+  format.height *= scale;
+  format.plane_count = source.rgb ? 3 : 1;
+  return format;
+}
+
+void NetworkEnhancer::check(const PlaneFormat& format) const {
+  if (network_.planes == 3 && !format.rgb) {
+    throw Error(ErrorKind::kConfig, "network '" + network_.name +
+                                        "' takes RGB pictures and the video has luma and chroma: "
+                                        "choose a luma network");
+  }
+}
+
+std::size_t NetworkEnhancer::workspace_bytes(const PlaneFormat& source) const {
+  std::size_t bytes = 0;
+  int scale = 1;
+  for (int pass = 0; pass < passes_; ++pass) {
+    bytes = std::max(bytes, engine_.workspace_bytes(source.width * scale));
+    scale *= network_.scale;
+    // Between passes: what the next one reads, for every picture of a batch.
+    if (pass + 1 < passes_) {
+      const PlaneFormat between = pass_format(source, scale);
+      bytes += static_cast<std::size_t>(between.width) * between.height * between.plane_count *
+               between.bytes_per_sample() * preferred_batch();
+    }
+  }
+  return bytes;
+}
+
+const PlaneResampler& NetworkEnhancer::resampler(const PlaneGeometry& geometry) {
+  for (const Known& known : resamplers_) {
+    if (known.geometry == geometry) return *known.resampler;
+  }
+  resamplers_.push_back({geometry, std::make_unique<PlaneResampler>(geometry)});
+  return *resamplers_.back().resampler;
+}
+
+Scratch& NetworkEnhancer::scratch(const int worker, const std::size_t bytes) {
+  auto& [size, buffer] = scratch_[static_cast<std::size_t>(worker)];
+  if (!buffer || size < bytes) {
+    buffer = std::make_unique<Scratch>(bytes);
+    size = bytes;
+  }
+  return *buffer;
+}
+
+void NetworkEnhancer::add_pictures(const Planes& source, Planes& result, const float codec_strength,
+                                   std::vector<Picture>& pictures) const {
+  const PlaneFormat& format = source.format();
+  const auto picture_of = [&](const std::vector<int>& planes) {
+    Picture picture;
+    picture.width = format.width;
+    picture.height = format.height;
+    picture.depth = format.depth;
+    for (const int plane : planes) {
+      picture.source.push_back({source.data(plane), source.stride(plane)});
+      picture.result.push_back({result.data(plane), result.stride(plane)});
+    }
+    picture.conditions.assign(static_cast<std::size_t>(engine_.condition_count()), codec_strength);
+    return picture;
+  };
+  if (network_.planes == 3) {
+    pictures.push_back(picture_of({2, 0, 1}));  // planes are G, B, R; networks take R, G, B
+    return;
+  }
+  for (int plane = 0; plane < format.plane_count; ++plane) {
+    if (is_networks(format, plane)) pictures.push_back(picture_of({plane}));
+  }
+}
+
+void NetworkEnhancer::add_resampling(const EnhanceInput& input, Planes& result,
+                                     const StopFlag& stop, std::vector<RowsEngine::Task>& tasks) {
+  const Planes& source = *input.picture;
+  for (int plane = 0; plane < source.format().plane_count; ++plane) {
+    if (is_networks(source.format(), plane)) continue;
+    const PlaneResampler* by = &resampler(
+        plane_geometry(source.format(), result.format(), plane, input.siting, input.full_range));
+    tasks.push_back([this, by, &source, &result, &stop, plane](const int worker) {
+      stop.check();
+      by->run(source.data(plane), source.stride(plane), result.data(plane), result.stride(plane),
+              scratch(worker, by->scratch_bytes()).data());
+    });
+  }
+}
+
+std::vector<Planes> NetworkEnhancer::run(const std::span<const EnhanceInput> batch,
+                                         const StopFlag& stop) {
+  for (const EnhanceInput& input : batch) check(input.picture->format());
+  std::vector<Planes> results;
+  for (const EnhanceInput& input : batch) {
+    results.emplace_back(output_format(input.picture->format()));
+  }
+  // A stream has one geometry a plane; a few stay for streams that change their size to and fro.
+  if (resamplers_.size() > 16) resamplers_.clear();
+  std::vector<RowsEngine::Task> beside;
+  for (std::size_t i = 0; i < batch.size(); ++i) add_resampling(batch[i], results[i], stop, beside);
+
+  std::vector<Planes> sources;  // of the pass at hand; empty for the first
+  int scale = 1;
+  for (int pass = 0; pass < passes_; ++pass) {
+    scale *= network_.scale;
+    const bool last = pass + 1 == passes_;
+    std::vector<Planes> targets;
+    std::vector<Picture> pictures;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const Planes& given = *batch[i].picture;
+      if (!last) targets.emplace_back(pass_format(given.format(), scale));
+      add_pictures(pass == 0 ? given : sources[i], last ? results[i] : targets[i],
+                   pass == 0 ? batch[i].codec_strength : 0.0F, pictures);
+    }
+    engine_.run(pictures, stop, beside);
+    beside.clear();
+    sources = std::move(targets);
+  }
+  return results;
+}
+
+}  // namespace
+
+std::unique_ptr<Enhancer> make_network_enhancer(const EnhancerOptions& options) {
+  return std::make_unique<NetworkEnhancer>(options);
+}
+
+}  // namespace streamvsr

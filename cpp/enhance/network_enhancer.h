@@ -1,0 +1,30 @@
+// The enhancer that runs a network on the CPU engine.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "enhance/enhancer.h"
+#include "model/rows.h"
+
+namespace streamvsr {
+
+struct EnhancerOptions {
+  std::string network_path;  // docs/network-format.md
+  std::string brgemm_path;   // the microkernel library; empty: the engine's own loops
+  int threads = 1;           // >= 1
+  Precision precision = Precision::kAuto;
+  int passes = 1;  // the network applied this many times: x4 from an x2 network takes 2
+};
+
+// What runs on which plane:
+// - a luma network: luma (or gray) through the network, chroma by spline36 with its siting kept,
+// alpha the
+//   same. An RGB picture's planes each go through the network, since each is as sharp as luma.
+// - an rgb network: RGB pictures only; others are refused with kConfig.
+// With more than one pass only the first is told the codec strength; the later ones are told 0,
+// since what they see is the network's own, cleaned output. Chroma goes to the final size in one
+// step. Throws as read_network and RowsEngine do, and kConfig for passes.
+std::unique_ptr<Enhancer> make_network_enhancer(const EnhancerOptions& options);
+
+}  // namespace streamvsr
