@@ -48,7 +48,7 @@ class StreamingConfig:
             processed and the damage is counted.
         segment_seconds: Length of the spans that are encoded independently, 0.5 to 600 s;
             default 10.
-        max_memory_mb: The most memory for frames in flight, 16 to 1048576 MB; default 1024.
+        max_memory_mb: The most memory for frames in flight, 64 to 1048576 MB; default 1024.
         encoder_threads: 0 to 128; 0, the default, derives it from the cores. The output's bytes
             depend on it.
         decoder_threads: 0 to 128; 0, the default, derives it from the cores.
@@ -105,7 +105,7 @@ class StreamingConfig:
         _boolean("overwrite", self.overwrite)
         _boolean("strict", self.strict)
         _number("segment_seconds", self.segment_seconds, 0.5, 600)
-        _integer("max_memory_mb", self.max_memory_mb, 16, 1 << 20)
+        _integer("max_memory_mb", self.max_memory_mb, 64, 1 << 20)
         for name in ("encoder_threads", "decoder_threads", "compute_threads"):
             _integer(name, getattr(self, name), 0, 128)
 

@@ -111,8 +111,9 @@ def summary_text(source: str, result: ProcessResult) -> str:
 def models_text(models: Sequence[Model]) -> str:
     """The networks, a paragraph each."""
     paragraphs = [
-        f"{model.name}: x{model.scale}, {model.planes}, {model.parameters} weights in "
-        f"{model.layers} layers, {model.licence}\n  inputs: {', '.join(model.inputs)}\n"
+        f"{model.name}: x{model.scale}, {model.planes}, {model.parameters} weights, "
+        f"{model.flops_per_pixel:.0f} operations a pixel, {model.licence}\n"
+        f"  inputs: {', '.join(model.inputs)}\n"
         f"  trained on: {model.trained_on}\n  {model.path}"
         for model in models
     ]

@@ -31,7 +31,7 @@ class Model:
         planes: "luma" or "rgb".
         inputs: The input stack, in channel order.
         parameters: Count of weights.
-        layers: Count of layers.
+        flops_per_pixel: Floating-point operations for one source pixel.
         trained_on: Data and degradations, one sentence.
         licence: SPDX expression of the weights.
     """
@@ -42,7 +42,7 @@ class Model:
     planes: str
     inputs: tuple[str, ...]
     parameters: int
-    layers: int
+    flops_per_pixel: float
     trained_on: str
     licence: str
 
@@ -65,7 +65,7 @@ def describe_model(path: str | os.PathLike[str]) -> Model:
         planes=info.planes,
         inputs=tuple(info.inputs),
         parameters=info.parameters,
-        layers=info.layers,
+        flops_per_pixel=float(info.flops_per_pixel),
         trained_on=info.trained_on,
         licence=info.licence,
     )
