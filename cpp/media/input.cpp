@@ -121,7 +121,12 @@ bool Input::read(AVPacket& packet) {
   av_packet_unref(&packet);
   for (;;) {
     const int result = av_read_frame(format_.get(), &packet);
-    if (result >= 0) return true;
+    if (result >= 0) {
+      // Finding the streams buffered packets of all of them, select() or not.
+      if (format_->streams[packet.stream_index]->discard != AVDISCARD_ALL) return true;
+      av_packet_unref(&packet);
+      continue;
+    }
     if (result == AVERROR(EAGAIN)) continue;
     if (result == AVERROR(ENOMEM)) throw std::bad_alloc();
     if (format_->pb != nullptr && format_->pb->error < 0)

@@ -28,6 +28,9 @@ PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& strea
           from, planned.action == StreamAction::kToSubRip ? AV_CODEC_ID_SUBRIP : AV_CODEC_ID_MOV_TEXT);
       stream.base = {1, 1000};
     }
+    stream.timed_text = planned.action == StreamAction::kToMovText ||
+                        (copied && from.codecpar->codec_id == AV_CODEC_ID_MOV_TEXT);
+    stream.text_end = clock.to_part(av_rescale_q(clock.origin_us, AV_TIME_BASE_Q, stream.base), stream.base);
     by_input_[static_cast<std::size_t>(planned.input)] = static_cast<int>(streams_.size());
     keep[static_cast<std::size_t>(planned.input)] = true;
     streams_.push_back(std::move(stream));
@@ -76,8 +79,23 @@ bool PacketSource::read_one() {
   packet->pos = -1;
   stream.read_us = microseconds(packet->dts, base);
   front_us_ = std::max(front_us_, stream.read_us);
+  if (stream.timed_text) fill_gap(stream, *packet);
   stream.pending.push_back(std::move(packet));
   return true;
+}
+
+void PacketSource::fill_gap(Stream& stream, const AVPacket& next) {
+  if (stream.text_end < next.dts) {
+    PacketPtr gap = make_packet();
+    if (av_new_packet(gap.get(), 2) < 0) throw std::bad_alloc();
+    gap->data[0] = gap->data[1] = 0;  // a text of length 0
+    gap->pts = gap->dts = stream.text_end;
+    gap->duration = next.dts - stream.text_end;
+    gap->flags |= AV_PKT_FLAG_KEY;
+    gap->stream_index = stream.planned.output;
+    stream.pending.push_back(std::move(gap));
+  }
+  stream.text_end = next.dts + std::max<std::int64_t>(next.duration, 1);
 }
 
 void PacketSource::hand_out(Stream& stream, std::vector<OutPacket>& out) {

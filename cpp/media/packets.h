@@ -49,6 +49,8 @@ class PacketSource {
     AVRational base{0, 1};  // of its outgoing packets
     bool dense = false;     // audio or video: waits for its packets
     std::unique_ptr<SubtitleConverter> converter;
+    bool timed_text = false;  // MP4's: gaps are samples too, see Note [timed text] in part_writer.cpp
+    std::int64_t text_end = 0;
     std::deque<PacketPtr> pending;
     std::int64_t last_dts = AV_NOPTS_VALUE;
     std::int64_t read_us = AV_NOPTS_VALUE;  // time of the last packet read
@@ -58,6 +60,7 @@ class PacketSource {
   static constexpr std::int64_t kFirstAudio = 600 * std::int64_t{AV_TIME_BASE};  // us; an audio stream that starts later is not waited for
 
   bool read_one();
+  void fill_gap(Stream& stream, const AVPacket& next);
   void hand_out(Stream& stream, std::vector<OutPacket>& out);
 
   Input& input_;

@@ -27,15 +27,6 @@ bool is_stale(const std::string& key) {
   return key == "encoder" || key == "ENCODER" || key == "timecode";
 }
 
-std::string name_of(const AVStream& stream) {
-  const char* const type = av_get_media_type_string(stream.codecpar->codec_type);
-  const auto tags = to_map(stream.metadata);
-  const auto language = tags.find("language");
-  return std::string(type != nullptr ? type : "unknown") + " stream #" + std::to_string(stream.index) + " (" +
-         avcodec_get_name(stream.codecpar->codec_id) +
-         (language != tags.end() && language->second != "und" ? ", " + language->second : "") + ")";
-}
-
 const char* mimetype(const AVCodecID codec) {
   switch (codec) {
     case AV_CODEC_ID_MJPEG: return "image/jpeg";
@@ -58,6 +49,15 @@ const char* extension(const AVCodecID codec) {
 }
 
 }  // namespace
+
+std::string stream_name(const AVStream& stream) {
+  const char* const type = av_get_media_type_string(stream.codecpar->codec_type);
+  const auto tags = to_map(stream.metadata);
+  const auto language = tags.find("language");
+  return std::string(type != nullptr ? type : "unknown") + " stream #" + std::to_string(stream.index) + " (" +
+         avcodec_get_name(stream.codecpar->codec_id) +
+         (language != tags.end() && language->second != "und" ? ", " + language->second : "") + ")";
+}
 
 const char* container_name(const Container container) {
   switch (container) {
@@ -103,7 +103,7 @@ StreamPlan plan_streams(const Input& input, const Container container, const AVC
         } else if (is_cover(stream)) {
           planned.action = StreamAction::kCover;
           if (mimetype(codec) == nullptr || stream.attached_pic.size == 0 || (container != Container::kMkv && !holds(container, codec))) {
-            plan.warnings.push_back(name_of(stream) + ", a cover picture," + in + ": left out");
+            plan.warnings.push_back(stream_name(stream) + ", a cover picture," + in + ": left out");
             continue;
           }
           if (container != Container::kMkv) {
@@ -111,13 +111,13 @@ StreamPlan plan_streams(const Input& input, const Container container, const AVC
             continue;
           }
         } else if (!holds(container, codec)) {
-          plan.warnings.push_back(name_of(stream) + in + ": left out; mkv may hold it");
+          plan.warnings.push_back(stream_name(stream) + in + ": left out; mkv may hold it");
           continue;
         }
         break;
       case AVMEDIA_TYPE_AUDIO:
         if (!holds(container, codec)) {
-          plan.warnings.push_back(name_of(stream) + in + ": left out" +
+          plan.warnings.push_back(stream_name(stream) + in + ": left out" +
                                   (holds(Container::kMkv, codec) ? "; mkv holds it" : ""));
           continue;
         }
@@ -128,18 +128,18 @@ StreamPlan plan_streams(const Input& input, const Container container, const AVC
         } else if (container == Container::kMkv && codec == AV_CODEC_ID_MOV_TEXT) {
           planned.action = StreamAction::kToSubRip;
         } else if (!holds(container, codec)) {
-          plan.warnings.push_back(name_of(stream) + in + ": left out" +
+          plan.warnings.push_back(stream_name(stream) + in + ": left out" +
                                   (holds(Container::kMkv, codec) ? "; mkv holds it" : ""));
           continue;
         }
         if (planned.action != StreamAction::kCopy && avcodec_find_decoder(codec) == nullptr) {
-          plan.warnings.push_back(name_of(stream) + " cannot be converted by this FFmpeg: left out");
+          plan.warnings.push_back(stream_name(stream) + " cannot be converted by this FFmpeg: left out");
           continue;
         }
         break;
       case AVMEDIA_TYPE_ATTACHMENT:
         if (container != Container::kMkv) {
-          plan.warnings.push_back(name_of(stream) + in + ": left out; mkv holds it");
+          plan.warnings.push_back(stream_name(stream) + in + ": left out; mkv holds it");
           continue;
         }
         planned.action = StreamAction::kAttachment;
@@ -147,7 +147,7 @@ StreamPlan plan_streams(const Input& input, const Container container, const AVC
       default:
         // QuickTime's chapter track arrives as chapters; it would be carried twice.
         if (codec == AV_CODEC_ID_BIN_DATA && input.format().nb_chapters > 0) continue;
-        plan.warnings.push_back(name_of(stream) + " is not carried: left out");
+        plan.warnings.push_back(stream_name(stream) + " is not carried: left out");
         continue;
     }
     planned.output = static_cast<int>(plan.streams.size());

@@ -14,6 +14,9 @@ enum class Container { kMp4, kMov, kMkv };
 Container choose_container(const std::string& name, const std::string& output);
 const char* container_name(Container container);
 
+// "audio stream #2 (opus, deu)"
+std::string stream_name(const AVStream& stream);
+
 enum class StreamAction {
   kEnhance,       // the one video stream that is decoded, enhanced and encoded
   kCopy,          // packets as they are

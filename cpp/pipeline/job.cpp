@@ -60,6 +60,10 @@ class PartFile {
   bool owned_ = false;
 };
 
+std::string describe_encoder(const EncoderSettings& encoder) {
+  return encoder.codec + ", " + std::to_string(encoder.threads) + " thread(s)";
+}
+
 std::unique_ptr<Shared> make_shared_state(const JobPlan& plan) {
   // Enough frames to keep the stages busy, within half of the budget; the rest is for pictures in hand.
   constexpr std::size_t kQueued = 4;
@@ -75,6 +79,26 @@ Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer)
     : enhancer_(std::move(enhancer)), plan_(make_plan(config, *enhancer_, stop_)), shared_(make_shared_state(plan_)) {}
 
 Job::~Job() = default;
+
+PlanSummary Job::summary() const {
+  PlanSummary s;
+  s.frames = plan_.frames;
+  s.duration = plan_.duration;
+  s.segments = plan_.segments();
+  s.segment_frames = plan_.segment_frames;
+  s.width = plan_.source_format.width;
+  s.height = plan_.source_format.height;
+  s.output_width = plan_.output_format.width;
+  s.output_height = plan_.output_format.height;
+  s.source_codec = plan_.source_codec;
+  s.pixel_format = av_get_pix_fmt_name(plan_.encoder.format);
+  s.frame_rate = av_q2d(plan_.frame_rate);
+  s.warnings = plan_.warnings;
+  s.encoder = describe_encoder(plan_.encoder);
+  s.enhancer = enhancer_->describe();
+  s.copied_streams = plan_.copied_streams;
+  return s;
+}
 
 Progress Job::progress(const SteadyClock::time_point begin) const {
   Progress p;
@@ -153,7 +177,7 @@ Report Job::run(const std::function<void(const Progress&)>& tick, const std::chr
     report.warnings.push_back("the source gave " + std::to_string(report.frames) + " pictures of the " +
                               std::to_string(plan_.frames) + " its packets promised");
   report.enhancer = enhancer_->describe();
-  report.encoder = plan_.encoder.codec + ", " + std::to_string(plan_.encoder.threads) + " thread(s)";
+  report.encoder = describe_encoder(plan_.encoder);
   return report;
 }
 

@@ -41,6 +41,21 @@ struct Report {
   std::string encoder;
 };
 
+// The plan as a user reads it.
+struct PlanSummary {
+  std::int64_t frames = 0;  // estimate
+  double duration = 0.0;    // s
+  std::int64_t segments = 0;
+  std::int64_t segment_frames = 0;
+  int width = 0, height = 0, output_width = 0, output_height = 0;
+  std::string source_codec;
+  std::string pixel_format;  // of the output
+  double frame_rate = 0.0;   // mean, 1/s
+  std::vector<std::string> warnings;
+  std::string encoder, enhancer;
+  std::vector<std::string> copied_streams;  // "audio aac eng", ...
+};
+
 // Purpose: runs a plan. Constructed means planned: every error that can be known before work was thrown by then.
 // Thread-safety: stop() may come from any thread; the rest from one. Ownership: owns the enhancer and its threads; none
 // outlives run().
@@ -50,7 +65,7 @@ class Job {
   ~Job();
 
   const JobPlan& plan() const { return plan_; }
-  std::string enhancer_description() const { return enhancer_->describe(); }
+  PlanSummary summary() const;
   // Runs to the end. tick is called on this thread about every `interval`; when it throws, the job stops and the exception
   // passes on. On any failure the `.part` and the checkpoint are removed and the first error is rethrown.
   Report run(const std::function<void(const Progress&)>& tick, std::chrono::milliseconds interval);

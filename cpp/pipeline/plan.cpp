@@ -1,6 +1,5 @@
 #include "pipeline/plan.h"
 
-#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/cpu.h"
 #include "base/file.h"
 
 namespace streamvsr {
@@ -20,13 +20,6 @@ constexpr std::int64_t kLargestSegment = std::int64_t{512} << 20;
 // A start this late (broadcast clocks, cuts of longer files) is moved to zero; an earlier one is kept.
 constexpr std::int64_t kKeptStart = AV_TIME_BASE;  // us
 constexpr int kMostThreads = 64;
-
-int usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
-}
 
 bool same_file(const std::string& a, const std::string& b) {
   struct stat sa{};
@@ -217,6 +210,8 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const StopF
 
   plan.streams = plan_streams(input, plan.container, trial.parameters()->codec_id);
   plan.warnings.insert(plan.warnings.end(), plan.streams.warnings.begin(), plan.streams.warnings.end());
+  for (const PlannedStream& planned : plan.streams.streams)
+    if (planned.action != StreamAction::kEnhance) plan.copied_streams.push_back(stream_name(input.stream(planned.input)));
   plan.part.container = plan.container;
   plan.part.video_time_base = stream.time_base;
   plan.part.video_rate = plan.frame_rate;

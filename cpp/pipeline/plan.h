@@ -53,6 +53,7 @@ struct JobPlan {
   std::int64_t segment_frames = 1;
   std::vector<std::int64_t> segment_ends;  // first frame after each planned segment; beyond them every segment_frames
   std::string source_codec;
+  std::vector<std::string> copied_streams;  // what is not enhanced and carried, for people
   std::vector<std::string> warnings;
 
   bool ends_segment(std::int64_t frame) const;

@@ -1,0 +1,142 @@
+#include <pybind11/functional.h>
+#include <pybind11/stl.h>
+
+#include "base/cpu.h"
+#include "bindings/bindings.h"
+#include "enhance/network_enhancer.h"
+#include "pipeline/job.h"
+
+namespace py = pybind11;
+
+namespace streamvsr {
+
+namespace {
+
+// What Python sets for a job: the pipeline's part and the enhancer's.
+struct PythonConfig : JobConfig {
+  std::string network_path = "nearest";  // or a network file
+  std::string brgemm_path;
+  std::string precision = "auto";
+  int compute_threads = 0;  // 0: one per core
+  int passes = 1;           // of the network, each by its scale
+  int scale = 2;            // of "nearest"
+};
+
+std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config) {
+  if (config.network_path == "nearest") return make_nearest_enhancer(config.scale);
+  EnhancerOptions options;
+  options.network_path = config.network_path;
+  options.brgemm_path = config.brgemm_path;
+  options.precision = parse_precision(config.precision);
+  options.threads = config.compute_threads > 0 ? config.compute_threads : usable_cores();
+  options.passes = config.passes;
+  return make_network_enhancer(options);
+}
+
+// Signals are looked at this often whatever the interval of the progress callback.
+constexpr std::chrono::milliseconds kSignalInterval{50};
+
+Report run(Job& job, const py::object& progress, const double interval) {
+  // The GIL is taken only for Python's own code: its signal handlers and the callback.
+  auto next = std::chrono::steady_clock::now();
+  const auto tick = [&](const Progress& now) {
+    const py::gil_scoped_acquire gil;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    if (progress.is_none() || std::chrono::steady_clock::now() < next) return;
+    next += std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(interval));
+    progress(now);
+  };
+  const py::gil_scoped_release release;
+  return job.run(tick, kSignalInterval);
+}
+
+// Destroying a job joins threads: not while holding the GIL.
+struct ReleaseAndDelete {
+  void operator()(Job* const job) const {
+    const py::gil_scoped_release release;
+    std::default_delete<Job>{}(job);
+  }
+};
+using JobHolder = std::unique_ptr<Job, ReleaseAndDelete>;
+
+}  // namespace
+
+void bind_job(py::module_& m) {
+  py::class_<PythonConfig>(m, "JobConfig", "Parameters of a job; every attribute has a default but input and output.")
+      .def(py::init<>())
+      .def_readwrite("input", &PythonConfig::input)
+      .def_readwrite("output", &PythonConfig::output)
+      .def_readwrite("overwrite", &PythonConfig::overwrite)
+      .def_readwrite("strict", &PythonConfig::strict)
+      .def_readwrite("container", &PythonConfig::container, "mp4, mov, mkv; '': from the output's suffix")
+      .def_readwrite("video_codec", &PythonConfig::video_codec, "h264, hevc or ffv1")
+      .def_readwrite("crf", &PythonConfig::crf, "negative: the codec's default")
+      .def_readwrite("encoder_preset", &PythonConfig::encoder_preset, "'': medium")
+      .def_readwrite("pixel_format", &PythonConfig::pixel_format, "'': the source's, or the nearest the codec takes")
+      .def_readwrite("encoder_options", &PythonConfig::encoder_options)
+      .def_readwrite("encoder_threads", &PythonConfig::encoder_threads, "0: one per core")
+      .def_readwrite("decoder_threads", &PythonConfig::decoder_threads, "0: one per core")
+      .def_readwrite("compute_threads", &PythonConfig::compute_threads, "0: one per core")
+      .def_readwrite("segment_seconds", &PythonConfig::segment_seconds, "s of source time, above 0")
+      .def_readwrite("max_memory_mb", &PythonConfig::max_memory_mb, "MiB of frames in flight, at least 64")
+      .def_readwrite("network_path", &PythonConfig::network_path, "a network file, or 'nearest'")
+      .def_readwrite("brgemm_path", &PythonConfig::brgemm_path, "the microkernel library; '': the engine's own loops")
+      .def_readwrite("precision", &PythonConfig::precision, "auto, bf16 or fp32")
+      .def_readwrite("passes", &PythonConfig::passes, "how often the network is applied")
+      .def_readwrite("scale", &PythonConfig::scale, "of 'nearest'");
+  py::class_<Progress>(m, "Progress", "How far a running job is.")
+      .def_readonly("frames_done", &Progress::frames_done, "written to the output")
+      .def_readonly("frames_total", &Progress::frames_total, "the plan's estimate")
+      .def_readonly("segments_done", &Progress::segments_done)
+      .def_readonly("seconds", &Progress::seconds, "since the run began")
+      .def_readonly("fps", &Progress::fps, "mean")
+      .def_readonly("eta_seconds", &Progress::eta_seconds, "-1: unknown")
+      .def_readonly("memory_mb", &Progress::memory_mb, "MiB of frames in flight");
+  py::class_<Report>(m, "Report", "What a finished job did and took.")
+      .def_readonly("frames", &Report::frames)
+      .def_readonly("damaged_frames", &Report::damaged_frames)
+      .def_readonly("segments", &Report::segments)
+      .def_readonly("bytes_read", &Report::bytes_read)
+      .def_readonly("bytes_written", &Report::bytes_written)
+      .def_readonly("output_bytes", &Report::output_bytes)
+      .def_readonly("seconds", &Report::seconds)
+      .def_readonly("read_seconds", &Report::read_seconds, "busy, without waits; so the next two")
+      .def_readonly("compute_seconds", &Report::compute_seconds)
+      .def_readonly("write_seconds", &Report::write_seconds)
+      .def_readonly("cpu_seconds", &Report::cpu_seconds, "of the whole process meanwhile")
+      .def_readonly("peak_frames_mb", &Report::peak_frames_mb, "MiB of frames in flight")
+      .def_readonly("peak_rss_mb", &Report::peak_rss_mb, "MiB, of the process since it began")
+      .def_readonly("warnings", &Report::warnings)
+      .def_readonly("enhancer", &Report::enhancer)
+      .def_readonly("encoder", &Report::encoder);
+  py::class_<PlanSummary>(m, "Plan", "What was decided before the first frame.")
+      .def_readonly("frames", &PlanSummary::frames, "estimate")
+      .def_readonly("duration", &PlanSummary::duration, "s")
+      .def_readonly("segments", &PlanSummary::segments)
+      .def_readonly("segment_frames", &PlanSummary::segment_frames)
+      .def_readonly("width", &PlanSummary::width)
+      .def_readonly("height", &PlanSummary::height)
+      .def_readonly("output_width", &PlanSummary::output_width)
+      .def_readonly("output_height", &PlanSummary::output_height)
+      .def_readonly("source_codec", &PlanSummary::source_codec)
+      .def_readonly("pixel_format", &PlanSummary::pixel_format, "of the output")
+      .def_readonly("frame_rate", &PlanSummary::frame_rate, "mean, 1/s")
+      .def_readonly("warnings", &PlanSummary::warnings)
+      .def_readonly("encoder", &PlanSummary::encoder)
+      .def_readonly("enhancer", &PlanSummary::enhancer)
+      .def_readonly("copied_streams", &PlanSummary::copied_streams);
+  py::class_<Job, JobHolder>(m, "Job", "One film in, one film out: plans at construction, runs once.")
+      .def(py::init([](const PythonConfig& config) {
+             const py::gil_scoped_release release;
+             return JobHolder(std::make_unique<Job>(config, make_enhancer(config)).release());
+           }),
+           py::arg("config"))
+      .def_property_readonly("plan", &Job::summary)
+      .def("run", &run, py::arg("progress") = py::none(), py::arg("interval") = 0.25,
+           "Runs to the end with the GIL released; progress(Progress) is called about every `interval` seconds. Raises the "
+           "first error; a KeyboardInterrupt or an exception of the callback stops the job and passes on. After any failure "
+           "nothing is left behind.")
+      .def("stop", &Job::stop, "Ends a run from another thread, within a second.");
+}
+
+}  // namespace streamvsr
