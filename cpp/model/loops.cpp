@@ -40,20 +40,18 @@ struct Rounded<Bf16> {
   }
 };
 
-template <class T, Activation kind, bool three>
+template <class T, Activation kind>
 [[gnu::always_inline]] inline void finish(const float* c, const int count, const int pitch,
-                                          const float* bias, const float* slope,
-                                          const Targets<T>& targets) {
+                                          const float* bias, const float* slope, T* target,
+                                          const int stride) {
   for (int n = 0; n < pitch; n += kLanes) {
     Floats b;
     load(b, bias + n);
     Floats s = {};
     if constexpr (kind == Activation::kSlope) load(s, slope + n);
     const float* in = c + n;
-    T* first = targets.row[0] + n;
-    T* second = three ? targets.row[1] + n : nullptr;
-    T* third = three ? targets.row[2] + n : nullptr;
-    for (int x = 0; x < count; ++x) {
+    T* out = target + n;
+    for (int x = 0; x < count; ++x, in += pitch, out += stride) {
       Floats v;
       load(v, in);
       v += b;
@@ -61,15 +59,7 @@ template <class T, Activation kind, bool three>
       if constexpr (kind == Activation::kSlope) v = v > 0.0F ? v : v * s;
       typename Rounded<T>::Vector rounded;
       Rounded<T>::of(v, rounded);
-      store(first, rounded);
-      in += pitch;
-      first += targets.stride;
-      if constexpr (three) {
-        store(second, rounded);
-        store(third, rounded);
-        second += targets.stride;
-        third += targets.stride;
-      }
+      store(out, rounded);
     }
   }
 }
@@ -77,17 +67,13 @@ template <class T, Activation kind, bool three>
 template <class T>
 [[gnu::always_inline]] inline void finish_any(const float* c, const int count, const int pitch,
                                               const float* bias, const Activation activation,
-                                              const float* slope, const Targets<T>& targets) {
-  const bool three = targets.row[1] != nullptr;
+                                              const float* slope, T* target, const int stride) {
   if (activation == Activation::kRelu) {
-    three ? finish<T, Activation::kRelu, true>(c, count, pitch, bias, slope, targets)
-          : finish<T, Activation::kRelu, false>(c, count, pitch, bias, slope, targets);
+    finish<T, Activation::kRelu>(c, count, pitch, bias, slope, target, stride);
   } else if (activation == Activation::kSlope) {
-    three ? finish<T, Activation::kSlope, true>(c, count, pitch, bias, slope, targets)
-          : finish<T, Activation::kSlope, false>(c, count, pitch, bias, slope, targets);
+    finish<T, Activation::kSlope>(c, count, pitch, bias, slope, target, stride);
   } else {
-    three ? finish<T, Activation::kNone, true>(c, count, pitch, bias, slope, targets)
-          : finish<T, Activation::kNone, false>(c, count, pitch, bias, slope, targets);
+    finish<T, Activation::kNone>(c, count, pitch, bias, slope, target, stride);
   }
 }
 
@@ -132,14 +118,14 @@ template <class Sample>
 
 STREAMVSR_CLONES
 void finish_row(const float* c, const int count, const int pitch, const float* bias,
-                const Activation activation, const float* slope, const Targets<float>& targets) {
-  finish_any(c, count, pitch, bias, activation, slope, targets);
+                const Activation activation, const float* slope, float* target, const int stride) {
+  finish_any(c, count, pitch, bias, activation, slope, target, stride);
 }
 
 STREAMVSR_CLONES
 void finish_row(const float* c, const int count, const int pitch, const float* bias,
-                const Activation activation, const float* slope, const Targets<Bf16>& targets) {
-  finish_any(c, count, pitch, bias, activation, slope, targets);
+                const Activation activation, const float* slope, Bf16* target, const int stride) {
+  finish_any(c, count, pitch, bias, activation, slope, target, stride);
 }
 
 STREAMVSR_CLONES
@@ -203,31 +189,16 @@ void read_row(const std::uint16_t* samples, const int count, const float maximum
 }
 
 STREAMVSR_CLONES
-void round_row(const float* row, const int count, float* out) {
-  std::memcpy(out, row, static_cast<std::size_t>(count) * sizeof(float));
+void round_row(const float* row, const int count, float* out, const int stride) {
+  for (int x = 0; x < count; ++x) out[static_cast<std::ptrdiff_t>(x) * stride] = row[x];
 }
 
 STREAMVSR_CLONES
-void round_row(const float* row, const int count, Bf16* out) {
-  for (int x = 0; x < count; ++x) out[x] = Bf16::round(row[x]);
-}
-
-template <class T>
-void interleave(const T* const* lines, const int rows, const int channels, const int count,
-                T* out) {
-  const int pitch = rows * channels;
-  for (int i = 0; i < pitch; ++i) {
-    const T* line = lines[i];
-    T* target = out + i;
-    if (line == nullptr) {
-      for (int x = 0; x < count; ++x) target[static_cast<std::ptrdiff_t>(x) * pitch] = T{};
-    } else {
-      for (int x = 0; x < count; ++x) target[static_cast<std::ptrdiff_t>(x) * pitch] = line[x];
-    }
+void round_row(const float* row, const int count, Bf16* out, const int stride) {
+  for (int x = 0; x < count; ++x) {
+    out[static_cast<std::ptrdiff_t>(x) * stride] = Bf16::round(row[x]);
   }
 }
-template void interleave(const float* const*, int, int, int, float*);
-template void interleave(const Bf16* const*, int, int, int, Bf16*);
 
 STREAMVSR_CLONES
 void write_rows(const float* v, const int count, const int pitch, const float* source,

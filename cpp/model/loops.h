@@ -11,20 +11,12 @@ namespace streamvsr {
 
 enum class Activation { kNone, kRelu, kSlope };
 
-// Where a stage's finished row goes: as one of the three rows of a pixel in up to three windows of
-// the next convolution. Null: not wanted. stride: values from pixel to pixel.
-template <class T>
-struct Targets {
-  T* row[3] = {};
-  int stride = 0;
-};
-
-// target = round(activation(c + bias)) for `count` pixels of `pitch` values, a multiple of 16.
-// Either the first target alone or all three are set.
+// target[x * stride + n] = round(activation(c[x * pitch + n] + bias[n])) for `count` pixels of
+// `pitch` values, a multiple of 16.
 void finish_row(const float* c, int count, int pitch, const float* bias, Activation activation,
-                const float* slope, const Targets<float>& targets);
+                const float* slope, float* target, int stride);
 void finish_row(const float* c, int count, int pitch, const float* bias, Activation activation,
-                const float* slope, const Targets<Bf16>& targets);
+                const float* slope, Bf16* target, int stride);
 
 // The same in place and one at a time, for stages with skips and for the last one. Any pitch.
 void add_bias(float* c, int count, int pitch, const float* bias);
@@ -43,14 +35,9 @@ void unfold(const float* c, int columns, int count, int outs, float* v);
 void read_row(const std::uint8_t* samples, int count, float maximum, float* row);
 void read_row(const std::uint16_t* samples, int count, float maximum, float* row);
 
-// A row of numbers to the engine's type.
-void round_row(const float* row, int count, float* out);
-void round_row(const float* row, int count, Bf16* out);
-
-// Channel-planar rows to the window a first convolution reads: out[(x * rows + r) * channels + c] =
-// lines[r][c][x]. lines: rows * channels pointers, row-major; a null row stands for zeros.
-template <class T>
-void interleave(const T* const* lines, int rows, int channels, int count, T* out);
+// A row of numbers in the engine's type, `stride` values apart.
+void round_row(const float* row, int count, float* out, int stride);
+void round_row(const float* row, int count, Bf16* out, int stride);
 
 // One output plane's rows: out[dy][x * scale + dx] = round(clamp(v[x][dy * scale + dx] + source[x])
 // * maximum), ties to even. v: `pitch` values a pixel. source: null without a residual.

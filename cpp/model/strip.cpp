@@ -13,19 +13,6 @@ constexpr int kProductValues = 4096;
 constexpr int kMaxRows = 256;
 constexpr int round_up(const int n, const int to) { return (n + to - 1) / to * to; }
 
-// Pixels a window needs beyond its real ones: products are rounded up to kGrain rows and read on.
-constexpr int kSlackPixels = 2 * kGrain;
-// Values beyond the last pixel: where the pairing of bf16 reads one more.
-constexpr std::size_t kSlackValues = 32;
-
-std::size_t window_values(const Stage& stage, const int pixels) {
-  return static_cast<std::size_t>(pixels + kSlackPixels) * stage.kernel * stage.in_pitch +
-         kSlackValues;
-}
-
-// The first stage's window is built anew for each row; a 1x1 convolution needs no neighbours.
-int window_count(const int stage, const int kernel) { return stage > 0 && kernel == 3 ? 3 : 1; }
-
 bool is_activation(const Step& step) {
   return step.kind == Step::Kind::kRelu || step.kind == Step::Kind::kSlope;
 }
@@ -36,7 +23,8 @@ template <class T>
 Strip<T>::Strip(const Program<T>& program)
     : program_(program),
       plan_(program.plan),
-      buffers_(program.plan.stages.size()),
+      windows_(program.plan.stages.size()),
+      chunks_(program.plan.stages.size()),
       rings_(program.plan.rings.size()) {
   std::size_t product = 0;
   int pitch = 0;
@@ -57,16 +45,19 @@ typename Strip<T>::Range Strip<T>::range(const int halo) const {
 
 template <class T>
 void Strip<T>::lay_out() {
-  for (std::size_t s = 0; s < buffers_.size(); ++s) {
+  const int widest = range(plan_.stages[0].halo).count();
+  for (std::size_t s = 0; s < windows_.size(); ++s) {
     const Stage& stage = plan_.stages[s];
-    const int border = stage.kernel / 2;
+    // Products of one shape for all stages that look alike, though later ones are narrower: a
+    // change of shape makes the microkernel set up the matrix unit anew, which costs more than a
+    // few idle rows.
+    const int beyond = stage.folded ? 2 : 0;
+    const int most = product_rows(program_.packed[s].columns) - beyond;
+    const int pieces = (widest + most - 1) / most;
+    chunks_[s] = round_up((widest + pieces - 1) / pieces + beyond, kGrain);
     const Range columns = range(stage.halo);
-    Buffer& buffer = buffers_[s];
-    buffer.begin = columns.begin - border;
-    buffer.pixels = columns.count() + 2 * border;
-    buffer.window = window_values(stage, buffer.pixels);
-    // Zeros: the border, and slack that must be finite.
-    buffer.values.assign(buffer.window * window_count(static_cast<int>(s), stage.kernel), T{});
+    windows_[s].lay_out(stage.kernel, stage.in_pitch, columns.begin, columns.end,
+                        pieces * chunks_[s] + 2);
   }
   for (std::size_t r = 0; r < rings_.size(); ++r) {
     const RingSpec& spec = plan_.rings[r];
@@ -76,10 +67,7 @@ void Strip<T>::lay_out() {
     rings_[r].values.assign(static_cast<std::size_t>(spec.rows) * rings_[r].pixels * spec.channels,
                             T{});
   }
-  source_range_ = range(plan_.input_halo);
-  line_values_ = buffers_[0].pixels;
-  lines_.assign(3 * line_values_ * plan_.stages[0].in_pitch, T{});
-  samples_.assign(std::max(source_range_.count(), kMaxRows), 0.0F);
+  samples_.assign(std::max(range(plan_.input_halo).count(), kMaxRows), 0.0F);
 }
 
 template <class T>
@@ -92,46 +80,12 @@ void Strip<T>::run(const Picture& picture, const int begin, const int end, const
   width_ = picture.width;
   height_ = rows;
   if (!same) lay_out();
-  // The row above the first.
-  for (std::size_t s = 1; s < buffers_.size(); ++s) {
-    if (plan_.stages[s].kernel == 3) clear_slot(static_cast<int>(s), 0, 0);
-  }
-  fill_conditions();
-  const bool waits = plan_.stages[0].kernel == 3;
+  for (Window<T>& window : windows_) window.start();
   for (int row = 0; row < rows; ++row) {
     stop.check();
+    windows_[0].open_row(row);
     read_source(row);
-    if (!waits) {
-      feed_first(row);
-    } else {
-      if (row > 0) feed_first(row - 1);
-      if (row == rows - 1) feed_first(row);
-    }
-  }
-}
-
-template <class T>
-void Strip<T>::clear_slot(const int stage, const int row, const int slot) {
-  const int pitch = plan_.stages[stage].in_pitch;
-  T* at = window(stage, row) + slot * pitch;
-  for (int x = 0; x < buffers_[stage].pixels; ++x, at += 3 * pitch) std::fill_n(at, pitch, T{});
-}
-
-template <class T>
-void Strip<T>::fill_conditions() {
-  const int offset = source_range_.begin - buffers_[0].begin;
-  int channel = 0;
-  std::size_t condition = 0;
-  for (const InputKind input : plan_.inputs) {
-    if (input == InputKind::kFrame) {
-      channel += plan_.planes;
-      continue;
-    }
-    const T value = round_to<T>(picture_->conditions[condition++]);
-    for (int row = 0; row < 3; ++row) {
-      std::fill_n(line(row, channel) + offset, source_range_.count(), value);
-    }
-    channel += 1;
+    feed(0, row);
   }
 }
 
@@ -150,41 +104,40 @@ void Strip<T>::read_plane(const int plane, const int row, const int begin, const
 
 template <class T>
 void Strip<T>::read_source(const int row) {
-  const int offset = source_range_.begin - buffers_[0].begin;
-  int channel = 0;
+  const Range columns = range(plan_.input_halo);
+  T* target = windows_[0].at(columns.begin, row);
+  const int stride = windows_[0].stride();
+  std::size_t condition = 0;
   for (const InputKind input : plan_.inputs) {
-    if (input != InputKind::kFrame) {
-      channel += 1;
-      continue;
-    }
-    for (int plane = 0; plane < plan_.planes; ++plane, ++channel) {
-      read_plane(plane, row, source_range_.begin, source_range_.count(), samples_.data());
-      round_row(samples_.data(), source_range_.count(), line(row, channel) + offset);
+    const int planes = input == InputKind::kFrame ? plan_.planes : 1;
+    for (int plane = 0; plane < planes; ++plane, ++target) {
+      if (input == InputKind::kFrame) {
+        read_plane(plane, row, columns.begin, columns.count(), samples_.data());
+      } else {
+        std::fill_n(samples_.data(), columns.count(), picture_->conditions[condition++]);
+      }
+      round_row(samples_.data(), columns.count(), target, stride);
     }
   }
   for (const int r : plan_.input_rings) {
     const int channels = plan_.rings[r].channels;
+    const T* from = windows_[0].at(rings_[r].begin, row);
     T* kept = ring_row(r, row);
-    for (int c = 0; c < channels; ++c) {
-      const T* from = line(row, c) + (rings_[r].begin - buffers_[0].begin);
-      for (int x = 0; x < rings_[r].pixels; ++x) kept[x * channels + c] = from[x];
+    for (int x = 0; x < rings_[r].pixels; ++x, kept += channels, from += stride) {
+      std::copy_n(from, channels, kept);
     }
   }
 }
 
+// Runs a stage as far as the new row of its input allows.
 template <class T>
-void Strip<T>::feed_first(const int row) {
-  const Stage& stage = plan_.stages[0];
-  const int border = stage.kernel / 2;
-  lines_in_.clear();
-  for (int y = row - border; y <= row + border; ++y) {
-    for (int c = 0; c < stage.in_pitch; ++c) {
-      lines_in_.push_back(y < 0 || y >= height_ ? nullptr : line(y, c));
-    }
+void Strip<T>::feed(const int s, const int row) {
+  if (plan_.stages[s].kernel == 1) return run_stage(s, row);
+  if (row > 0) run_stage(s, row - 1);
+  if (row == height_ - 1) {
+    windows_[s].clear_row(row + 1);
+    run_stage(s, row);
   }
-  interleave(lines_in_.data(), stage.kernel, stage.in_pitch, buffers_[0].pixels,
-             buffers_[0].values.data());
-  run_stage(0, row);
 }
 
 template <class T>
@@ -192,51 +145,15 @@ void Strip<T>::run_stage(const int s, const int row) {
   const Stage& stage = plan_.stages[s];
   const PackedWeights<T>& packed = program_.packed[s];
   const Range columns = range(stage.halo);
-  const int beyond = stage.folded ? 2 : 0;
-  const int most = product_rows(packed.columns) - beyond;
-  const int lda = stage.kernel * stage.in_pitch;
-  const T* a = window(s, row);
-  for (int x = 0; x < columns.count(); x += most) {
-    const int count = std::min(most, columns.count() - x);
-    program_.kernels.template multiply<T>(round_up(count + beyond, kGrain),
-                                          a + static_cast<std::ptrdiff_t>(x) * lda, lda, packed,
-                                          product_.data());
-    finish_chunk(s, row, columns.begin + x, count);
+  const int step = chunks_[s] - (stage.folded ? 2 : 0);
+  const bool last = s + 1 == static_cast<int>(plan_.stages.size());
+  if (!last) windows_[s + 1].open_row(row);
+  for (int x = columns.begin; x < columns.end; x += step) {
+    program_.kernels.template multiply<T>(chunks_[s], windows_[s].read(x, row),
+                                          windows_[s].stride(), packed, product_.data());
+    finish_chunk(s, row, x, std::min(step, columns.end - x));
   }
-  advance(s, row);
-}
-
-// Runs the next stage as far as this stage's new row allows.
-template <class T>
-void Strip<T>::advance(const int s, const int row) {
-  const int next = s + 1;
-  if (next == static_cast<int>(plan_.stages.size())) return;
-  if (plan_.stages[next].kernel == 1) return run_stage(next, row);
-  if (row > 0) run_stage(next, row - 1);
-  if (row == height_ - 1) {
-    clear_slot(next, row, 2);  // the row below the last
-    run_stage(next, row);
-  }
-}
-
-template <class T>
-Targets<T> Strip<T>::targets(const int s, const int row, const int x) {
-  const int next = s + 1;
-  const int pitch = plan_.stages[next].in_pitch;
-  const int pixel = x - buffers_[next].begin;
-  Targets<T> to;
-  to.stride = pitch * plan_.stages[next].kernel;
-  const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(pixel) * to.stride;
-  if (plan_.stages[next].kernel == 1) {
-    to.row[0] = window(next, 0) + at;
-    return to;
-  }
-  // This row is above the next one, in the middle of its own and below the one before. Windows of
-  // rows that do not exist are written as well: they are written again before anyone reads them.
-  to.row[0] = window(next, row + 1) + at;
-  to.row[1] = window(next, row) + at + pitch;
-  to.row[2] = window(next, row + 2) + at + 2 * pitch;
-  return to;
+  if (!last) feed(s + 1, row);
 }
 
 template <class T>
@@ -254,7 +171,7 @@ void Strip<T>::finish_chunk(const int s, const int row, const int x, const int c
       slope = step.slope.data();
     }
     finish_row(product_.data(), count, stage.pitch, stage.bias.data(), activation, slope,
-               targets(s, row, x));
+               windows_[s + 1].at(x, row), windows_[s + 1].stride());
     return;
   }
   float* values = product_.data();
@@ -268,7 +185,7 @@ void Strip<T>::finish_chunk(const int s, const int row, const int x, const int c
     write_result(row, x, count, values, stage.pitch);
   } else {
     finish_row(values, count, stage.pitch, zero_bias_.data(), Activation::kNone, nullptr,
-               targets(s, row, x));
+               windows_[s + 1].at(x, row), windows_[s + 1].stride());
   }
 }
 
@@ -334,17 +251,17 @@ int product_rows(const int columns) {
 }
 
 std::size_t strip_bytes(const Plan& plan, const int columns, const std::size_t sample_bytes) {
-  std::size_t values = 0;
-  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
-    const Stage& stage = plan.stages[s];
-    values += window_values(stage, columns + 2 * stage.halo + 2) *
-              window_count(static_cast<int>(s), stage.kernel);
+  std::size_t bytes = 0;
+  for (const Stage& stage : plan.stages) {
+    // Products reach a little beyond the strip.
+    const int pixels = columns + 2 * stage.halo + 2 * kMaxRows;
+    bytes += Window<std::uint8_t>::bytes(stage.kernel, stage.in_pitch, pixels) * sample_bytes;
   }
   for (const RingSpec& ring : plan.rings) {
-    values += static_cast<std::size_t>(ring.rows) * (columns + 2 * ring.halo) * ring.channels;
+    bytes += static_cast<std::size_t>(ring.rows) * (columns + 2 * ring.halo) * ring.channels *
+             sample_bytes;
   }
-  values += static_cast<std::size_t>(3 * plan.stages[0].in_pitch) * (columns + 2 * plan.input_halo);
-  return values * sample_bytes;
+  return bytes;
 }
 
 template class Strip<float>;

@@ -7,29 +7,24 @@
 #include "model/loops.h"
 #include "model/picture.h"
 #include "model/program.h"
+#include "model/window.h"
 
 namespace streamvsr {
 
 // Purpose: the depth-first engine of one thread. Each row a stage finishes is written straight into
-// the windows of the next stage, which runs as soon as its three rows are there, so all that is
-// alive at any time is a few rows a stage. Thread-safety: one thread at a time. Ownership: owns its
+// the window of the next stage, which runs as soon as its three rows are there, so all that is
+// alive at any time is three rows a stage. Thread-safety: one thread at a time. Ownership: owns its
 // buffers, which are kept between runs; borrows the program.
 template <class T>
 class Strip {
  public:
   explicit Strip(const Program<T>& program);
 
-  // Computes columns [begin, end) of the source's raster, for `rows` rows (all of them unless a
-  // measurement wants fewer). Throws kStopped.
+  // Computes columns [begin, end) of the source's raster, for the first `rows` rows as if the
+  // picture had no more. Throws kStopped.
   void run(const Picture& picture, int begin, int end, int rows, const StopFlag& stop);
 
  private:
-  struct Buffer {  // a stage's input
-    AlignedVector<T> values;
-    std::size_t window = 0;  // values from one of the three windows to the next
-    int begin = 0;           // source column of the first pixel
-    int pixels = 0;          // real ones, borders included
-  };
   struct Ring {
     AlignedVector<T> values;
     int begin = 0;
@@ -43,40 +38,24 @@ class Strip {
 
   Range range(int halo) const;
   void lay_out();
-  // The window in which `row` is the middle one.
-  T* window(const int stage, const int row) {
-    const Buffer& buffer = buffers_[stage];
-    const bool single = stage == 0 || plan_.stages[stage].kernel == 1;
-    return buffers_[stage].values.data() + (single ? 0 : row % 3) * buffer.window;
-  }
   T* ring_row(const int ring, const int row) {
     return rings_[ring].values.data() + static_cast<std::size_t>(row % plan_.rings[ring].rows) *
                                             rings_[ring].pixels * plan_.rings[ring].channels;
   }
-  T* line(const int row, const int channel) {
-    return lines_.data() + (row % 3 * plan_.stages[0].in_pitch + channel) * line_values_;
-  }
-  void clear_slot(int stage, int row, int slot);
-  void fill_conditions();
   void read_plane(int plane, int row, int begin, int count, float* out) const;
   void read_source(int row);
-  void feed_first(int row);
+  void feed(int stage, int row);
   void run_stage(int stage, int row);
-  void advance(int stage, int row);
-  Targets<T> targets(int stage, int row, int x);
   void finish_chunk(int stage, int row, int x, int count);
   void run_steps(const Stage& stage, int row, int x, int count, float* values);
   void write_result(int row, int x, int count, const float* values, int pitch);
 
   const Program<T>& program_;
   const Plan& plan_;
-  std::vector<Buffer> buffers_;
+  std::vector<Window<T>> windows_;  // each stage's input
+  std::vector<int> chunks_;         // rows of each stage's products
   std::vector<Ring> rings_;
-  std::vector<const T*> lines_in_;  // what the first window is made of
-  AlignedVector<T> lines_;          // three source rows, a line a channel
-  std::size_t line_values_ = 0;     // values from line to line
-  Range source_range_;              // columns of a line
-  AlignedVector<float> product_;    // one chunk
+  AlignedVector<float> product_;  // one chunk
   AlignedVector<float> unfolded_;
   AlignedVector<float> samples_;  // one source row as numbers
   AlignedVector<float> zero_bias_;
@@ -88,7 +67,7 @@ class Strip {
   int height_ = 0;
 };
 
-// Rows of one matrix product with this many columns, at most 256.
+// Rows of one matrix product with this many columns at most; a multiple of 16.
 int product_rows(int columns);
 
 // Bytes of a strip's buffers for this many columns inside a wide picture.
