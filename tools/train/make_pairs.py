@@ -72,9 +72,7 @@ def _real(values: npt.ArrayLike) -> Real:
 def halve(picture: Real, kernel: Kernel) -> Real:
     """The picture at half size: sample i is taken in the middle between samples 2i and 2i + 1."""
     anchor = (len(kernel.taps) // 2 - 1,) * 2
-    smooth = cv2.sepFilter2D(
-        picture, -1, kernel.taps, kernel.taps, anchor=anchor, borderType=cv2.BORDER_REFLECT_101
-    )
+    smooth = cv2.sepFilter2D(picture, -1, kernel.taps, kernel.taps, anchor=anchor)
     return _real(smooth[::2, ::2])
 
 

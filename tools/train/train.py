@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60000)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true", help="go on from WORK/train.pt")
+    parser.add_argument("--resume", action="store_true", help="from WORK/train.pt")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)
@@ -149,12 +150,10 @@ def main() -> None:
     print(f"{len(pairs)} pairs, {sum(p.numel() for p in net.parameters())} weights", flush=True)
     running, began = 0.0, time.process_time()
     for step in range(first, options.steps):
-        progress = step / options.steps
+        warm = min(1.0, (step + 1) / 200)
+        rate = options.rate * warm * (0.5 + 0.5 * math.cos(math.pi * step / options.steps)) + 1e-6
         for group in optimiser.param_groups:
-            group["lr"] = (
-                options.rate * min(1, (step + 1) / 200) * (0.5 + 0.5 * np.cos(np.pi * progress))
-                + 1e-6
-            )
+            group["lr"] = rate
         low, high, strength = pairs.batch()
         with torch.autocast("cpu", torch.bfloat16):
             result = net(low, strength)
