@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "model/loops_bf16.h"
+
 namespace streamvsr {
 
 namespace {
@@ -9,6 +11,8 @@ namespace {
 constexpr int kLanes = 16;
 using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
 using Words = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
+using Four = float __attribute__((vector_size(16)));
+using FourWords = std::uint32_t __attribute__((vector_size(16)));
 using Halves = std::uint16_t __attribute__((vector_size(kLanes * sizeof(std::uint16_t))));
 
 // memcpy is the portable unaligned load and store; it compiles to one instruction. Vectors go by
@@ -87,19 +91,58 @@ template <class Sample>
 // even.
 constexpr float kRounder = 12582912.0F;
 
+template <class Sample>
+struct FourOf;
+template <>
+struct FourOf<std::uint8_t> {
+  using Vector = std::uint8_t __attribute__((vector_size(4)));
+};
+template <>
+struct FourOf<std::uint16_t> {
+  using Vector = std::uint16_t __attribute__((vector_size(8)));
+};
+
+// Four results to four codes. Taken apart as bits, since the sum's lowest bits are the code.
+template <class Sample>
+[[gnu::always_inline]] inline void quantise(const float* v, const float base, const float maximum,
+                                            Sample* four) {
+  Four y;
+  load(y, v);
+  y += base;
+  y = y > 0.0F ? y : Four{};
+  y = y < 1.0F ? y : Four{} + 1.0F;
+  y = y * maximum + kRounder;
+  FourWords bits;
+  load(bits, &y);
+  store(four, __builtin_convertvector(bits & 0xffffU, typename FourOf<Sample>::Vector));
+}
+
 template <class Sample, int scale>
 [[gnu::always_inline]] inline void write(const float* v, const int count, const int pitch,
                                          const float* source, const OutputRows<Sample>& out) {
   const float maximum = out.maximum;
   for (int x = 0; x < count; ++x) {
     const float base = source != nullptr ? source[x] : 0.0F;
-    for (int dy = 0; dy < scale; ++dy) {
-      for (int dx = 0; dx < scale; ++dx) {
-        float y = v[x * pitch + dy * scale + dx] + base;
-        y = y > 0.0F ? y : 0.0F;
-        y = y < 1.0F ? y : 1.0F;
-        y = (y * maximum + kRounder) - kRounder;
-        out.row[dy][x * scale + dx] = static_cast<Sample>(static_cast<std::int32_t>(y));
+    const float* pixel = v + static_cast<std::ptrdiff_t>(x) * pitch;
+    if constexpr (scale == 4) {
+      for (int dy = 0; dy < 4; ++dy) {
+        quantise(pixel + 4 * dy, base, maximum, out.row[dy] + static_cast<std::ptrdiff_t>(x) * 4);
+      }
+    } else if constexpr (scale == 2) {
+      Sample four[4];
+      quantise(pixel, base, maximum, four);
+      std::memcpy(out.row[0] + static_cast<std::ptrdiff_t>(x) * 2, four, 2 * sizeof(Sample));
+      std::memcpy(out.row[1] + static_cast<std::ptrdiff_t>(x) * 2, four + 2, 2 * sizeof(Sample));
+    } else {
+      for (int dy = 0; dy < scale; ++dy) {
+        for (int dx = 0; dx < scale; ++dx) {
+          float y = pixel[dy * scale + dx] + base;
+          y = y > 0.0F ? y : 0.0F;
+          y = y < 1.0F ? y : 1.0F;
+          y = (y * maximum + kRounder) - kRounder;
+          out.row[dy][static_cast<std::ptrdiff_t>(x) * scale + dx] =
+              static_cast<Sample>(static_cast<std::int32_t>(y));
+        }
       }
     }
   }
@@ -123,9 +166,17 @@ void finish_row(const float* c, const int count, const int pitch, const float* b
 }
 
 STREAMVSR_CLONES
+static void finish_row_any(const float* c, const int count, const int pitch, const float* bias,
+                           const Activation activation, const float* slope, Bf16* target,
+                           const int stride) {
+  finish_any(c, count, pitch, bias, activation, slope, target, stride);
+}
+
 void finish_row(const float* c, const int count, const int pitch, const float* bias,
                 const Activation activation, const float* slope, Bf16* target, const int stride) {
-  finish_any(c, count, pitch, bias, activation, slope, target, stride);
+  static const bool native = converts_bf16();
+  (native ? finish_row_bf16 : finish_row_any)(c, count, pitch, bias, activation, slope, target,
+                                              stride);
 }
 
 STREAMVSR_CLONES
@@ -169,12 +220,26 @@ template void keep_row(const float*, int, int, float*, int);
 template void keep_row(const float*, int, int, Bf16*, int);
 
 STREAMVSR_CLONES
-void unfold(const float* c, const int columns, const int count, const int outs, float* v) {
-  for (int x = 0; x < count; ++x) {
-    const float* left = c + static_cast<std::ptrdiff_t>(x) * columns;
-    const float* centre = left + columns + outs;
-    const float* right = left + 2 * columns + 2 * outs;
-    for (int n = 0; n < outs; ++n) v[x * outs + n] = left[n] + centre[n] + right[n];
+void unfold(const float* c, const int columns, const int count, const int outs, const float* bias,
+            float* v) {
+  const int centre = columns + outs;
+  const int right = 2 * centre;
+  if (outs == 4) {  // the usual network: luma, twice the size
+    Four b;
+    load(b, bias);
+    for (int x = 0; x < count; ++x, c += columns, v += 4) {
+      Four first;
+      Four second;
+      Four third;
+      load(first, c);
+      load(second, c + centre);
+      load(third, c + right);
+      store(v, first + second + third + b);
+    }
+    return;
+  }
+  for (int x = 0; x < count; ++x, c += columns, v += outs) {
+    for (int n = 0; n < outs; ++n) v[n] = c[n] + c[centre + n] + c[right + n] + bias[n];
   }
 }
 

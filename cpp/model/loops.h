@@ -28,8 +28,9 @@ void add_row(float* c, int count, int pitch, const T* kept, int channels);
 template <class T>
 void keep_row(const float* c, int count, int pitch, T* kept, int channels);
 
-// v[x][n] = c[x][n] + c[x + 1][outs + n] + c[x + 2][2 outs + n]: the shares of a folded product.
-void unfold(const float* c, int columns, int count, int outs, float* v);
+// v[x][n] = c[x][n] + c[x + 1][outs + n] + c[x + 2][2 outs + n] + bias[n]: the shares of a folded
+// product.
+void unfold(const float* c, int columns, int count, int outs, const float* bias, float* v);
 
 // One row of integer samples to value / maximum.
 void read_row(const std::uint8_t* samples, int count, float maximum, float* row);

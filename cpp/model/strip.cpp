@@ -177,9 +177,11 @@ void Strip<T>::finish_chunk(const int s, const int row, const int x, const int c
   float* values = product_.data();
   if (stage.folded) {
     values = unfolded_.data();
-    unfold(product_.data(), program_.packed[s].columns, count, stage.out_channels, values);
+    unfold(product_.data(), program_.packed[s].columns, count, stage.out_channels,
+           stage.bias.data(), values);
+  } else {
+    add_bias(values, count, stage.pitch, stage.bias.data());
   }
-  add_bias(values, count, stage.pitch, stage.bias.data());
   run_steps(stage, row, x, count, values);
   if (last) {
     write_result(row, x, count, values, stage.pitch);
