@@ -30,7 +30,7 @@ examples:
   streamvsr upscale film.mkv film_2x.mkv
   streamvsr upscale film.mp4 film_4x.mp4 --scale 4 --codec hevc --crf 22
   streamvsr upscale film.mkv master.mkv --codec ffv1
-  streamvsr upscale film.mp4 --encoder-option tune=film    (writes film_enhanced.mp4)
+  streamvsr upscale film.mp4 --encoder-option tune=film
 
 """
 
@@ -80,8 +80,8 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog="streamvsr",
-        description="Video super-resolution as a stream: a film of any length in, the "
-        "enhanced film with all its streams out.",
+        description="Video super-resolution as a stream:\n"
+        "a film of any length in, the enhanced film with all its streams out.",
         epilog=_EXAMPLES + _EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

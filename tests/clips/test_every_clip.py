@@ -24,6 +24,7 @@ from helpers import (
     frame_times,
     is_cover,
     packet_hashes,
+    packet_times,
     run,
 )
 
@@ -37,7 +38,11 @@ _OWN_TAGS = {
 }  # fmt: skip
 
 # (clip, container, aspect) -> the reason, as docs/limits.md has it. "*" stands for every container.
-EXCEPTIONS: dict[tuple[str, str, str], str] = {}
+EXCEPTIONS: dict[tuple[str, str, str], str] = {
+    ("media_sample_with_srt", "mp4", "title"): "MP4 tracks have no title",
+    ("media_sample_edit_list", "mkv", "rotation"): "FFmpeg 5.1 writes no rotation to MKV",
+    ("moviepy_fire2", "mkv", "rotation"): "FFmpeg 5.1 writes no rotation to MKV",
+}
 
 
 def excepted(job: Job, aspect: str) -> bool:
@@ -61,6 +66,10 @@ class Job:
         """Streams of one kind of the "before" or "after" side."""
         answer: dict[str, Any] = getattr(self, side)
         return [stream for stream in answer["streams"] if stream["codec_type"] == kind]
+
+    def shift(self) -> Fraction:
+        """By how much later than in the source the video starts, in seconds."""
+        return frame_times(self.output)[0] - min(frame_times(self.source, self.video))
 
     @property
     def video(self) -> str:
@@ -117,17 +126,14 @@ def test_every_frame_keeps_its_time(job: Job) -> None:
 def test_sound_keeps_its_distance_from_the_picture(job: Job) -> None:
     if excepted(job, "sound"):
         return
-    before, after = frame_times(job.source, job.video), frame_times(job.output)
+    shift = job.shift()
     for index in range(len(job.streams("before", "audio"))):
-        sound = frame_times(job.source, f"a:{index}")
-        copied = frame_times(job.output, f"a:{index}")
+        sound = packet_times(job.source, f"a:{index}")
+        copied = packet_times(job.output, f"a:{index}")
         assert len(copied) == len(sound)
-        drift = [
-            (late - after[0]) - (early - min(before))
-            for early, late in zip(sound, copied, strict=True)
-        ]
-        limit = Fraction(1, 10000) if job.container == "mp4" else 4 * HALF_MS
-        assert max(map(abs, drift)) <= limit
+        errors = [abs(late - early - shift) for early, late in zip(sound, copied, strict=True)]
+        # In MKV both the sound and the picture are rounded.
+        assert max(errors) <= (Fraction(1, 10000) if job.container == "mp4" else 2 * HALF_MS)
 
 
 def test_every_sound_and_text_is_there(job: Job) -> None:
@@ -137,7 +143,8 @@ def test_every_sound_and_text_is_there(job: Job) -> None:
         for old, new in zip(before, after, strict=True):
             assert new["codec_name"] == _codec_in(job.container, old["codec_name"])
             assert _language(new) == _language(old)
-            assert _tag(new, "title") == _tag(old, "title")
+            if not excepted(job, "title"):
+                assert _tag(new, "title") == _tag(old, "title")
 
 
 def test_further_videos_are_copied(job: Job) -> None:
@@ -151,11 +158,15 @@ def test_further_videos_are_copied(job: Job) -> None:
 
 
 def test_dispositions_are_kept(job: Job) -> None:
-    if excepted(job, "dispositions"):
-        return
     for kind in ("video", "audio", "subtitle"):
-        for old, new in zip(job.streams("before", kind), job.streams("after", kind), strict=True):
-            assert new["disposition"] == old["disposition"]
+        before = [dict(stream["disposition"]) for stream in job.streams("before", kind)]
+        after = [dict(stream["disposition"]) for stream in job.streams("after", kind)]
+        if job.container == "mp4" and before and not any(old["default"] for old in before):
+            # One track of every kind is enabled in MP4, which FFmpeg reads as "default".
+            assert [new.pop("default") for new in after] == [1] + [0] * (len(after) - 1)
+            for old in before:
+                del old["default"]
+        assert after == before
 
 
 def test_copied_packets_are_untouched(job: Job) -> None:
@@ -166,11 +177,25 @@ def test_copied_packets_are_untouched(job: Job) -> None:
         if old["codec_name"] == new["codec_name"]:
             assert _md5(job.output, f"s:{index}") == _md5(job.source, f"s:{index}")
         else:
-            assert _texts(job.output, index) == _texts(job.source, index)
+            before_texts, after_texts = _texts(job.source, index), _texts(job.output, index)
+            assert [text for _, _, text in after_texts] == [text for _, _, text in before_texts]
+            shift = float(job.shift())
+            times = [time + shift for start, end, _ in before_texts for time in (start, end)]
+            assert [time for start, end, _ in after_texts for time in (start, end)] == (
+                pytest.approx(times, abs=0.0011)
+            )
 
 
 def test_chapters_are_kept(job: Job) -> None:
-    assert _chapters(job.after) == _chapters(job.before)
+    before, after = _chapters(job.before), _chapters(job.after)
+    assert [title for _, _, title in after] == [title for _, _, title in before]
+    shift = float(job.shift())
+    times = [time + shift for start, end, _ in before for time in (start, end)]
+    kept = [time for start, end, _ in after for time in (start, end)]
+    if job.container == "mp4" and kept:
+        assert kept.pop(0) == 0  # the first chapter of an MP4 begins with the file
+        times.pop(0)
+    assert kept == pytest.approx(times, abs=0.0011)
 
 
 def test_tags_are_kept(job: Job) -> None:
@@ -182,11 +207,15 @@ def test_tags_are_kept(job: Job) -> None:
 def test_colour_and_shape_are_kept(job: Job) -> None:
     source = next(s for s in job.streams("before", "video") if not is_cover(s))
     video = next(s for s in job.streams("after", "video") if not is_cover(s))
+    # What H.264 means, and FFmpeg sometimes says, where the stream does not tell.
+    silence = {"color_range": "tv", "chroma_location": "left"}
     keys = ["color_range", "color_space", "color_transfer", "color_primaries", "chroma_location"]
     for key in keys:
-        if not excepted(job, key):
-            # FFmpeg says nothing of limited range where the stream leaves it at its default.
-            assert video.get(key, "unknown") == source.get(key, "unknown"), key
+        told, meant = source.get(key, "unknown"), video.get(key, "unknown")
+        unsaid = {"unknown", "unspecified"}
+        told = silence.get(key, "unknown") if told in unsaid else told
+        meant = silence.get(key, "unknown") if meant in unsaid else meant
+        assert meant == told, key
     assert _ratio(video) == _ratio(source)
     if not excepted(job, "rotation"):
         assert _rotation(video) == _rotation(source)
@@ -248,13 +277,9 @@ def _tags(container: dict[str, Any]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if key not in _OWN_TAGS}
 
 
-def _chapters(answer: dict[str, Any]) -> list[tuple[int, int, str]]:
+def _chapters(answer: dict[str, Any]) -> list[tuple[float, float, str]]:
     return [
-        (
-            round(1000 * float(chapter["start_time"])),
-            round(1000 * float(chapter["end_time"])),
-            _tag(chapter, "title"),
-        )
+        (float(chapter["start_time"]), float(chapter["end_time"]), _tag(chapter, "title"))
         for chapter in answer["chapters"]
     ]
 
@@ -273,20 +298,20 @@ def _md5(path: Path, spec: str) -> list[str]:
     return [packet.md5 for packet in packet_hashes(path, spec)]
 
 
-def _texts(path: Path, index: int) -> str:
-    return run(
-        [
-            "ffmpeg",
-            "-v",
-            "error",
-            "-i",
-            path,
-            "-map",
-            f"0:s:{index}",
-            "-c:s",
-            "srt",
-            "-f",
-            "srt",
-            "-",
-        ]
-    ).stdout.decode()
+def _texts(path: Path, index: int) -> list[tuple[float, float, str]]:
+    """The texts of a subtitle stream: start and end in seconds, and the words."""
+    said = run(
+        ["ffmpeg", "-v", "error", "-copyts", "-i", path, "-map", f"0:s:{index}", "-c:s", "srt",
+         "-f", "srt", "-"]
+    ).stdout.decode()  # fmt: skip
+    texts = []
+    for block in said.strip().split("\n\n"):
+        _, times, *words = block.split("\n")
+        start, end = (_clock(word) for word in times.split(" --> "))
+        texts.append((start, end, "\n".join(words)))
+    return texts
+
+
+def _clock(text: str) -> float:
+    hours, minutes, seconds = text.replace(",", ".").split(":")
+    return 3600 * float(hours) + 60 * float(minutes) + float(seconds)
