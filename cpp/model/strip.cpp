@@ -1,6 +1,7 @@
 #include "model/strip.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace streamvsr {
 
@@ -12,6 +13,9 @@ constexpr int kGrain = 16;
 constexpr int kProductValues = 4096;
 constexpr int kMaxRows = 256;
 constexpr int round_up(const int n, const int to) { return (n + to - 1) / to * to; }
+
+// Pixels beyond its own that a stage's product covers, to be added to their neighbours.
+int fold_reach(const Stage& stage) { return stage.folded ? 2 : 0; }
 
 bool is_activation(const Step& step) {
   return step.kind == Step::Kind::kRelu || step.kind == Step::Kind::kSlope;
@@ -29,8 +33,8 @@ Strip<T>::Strip(const Program<T>& program)
   std::size_t product = 0;
   int pitch = 0;
   for (const auto& packed : program.packed) {
-    product =
-        std::max(product, static_cast<std::size_t>(product_rows(packed.columns)) * packed.columns);
+    product = std::max(product,
+                       static_cast<std::size_t>(2 * product_rows(packed.columns)) * packed.columns);
     pitch = std::max(pitch, packed.columns);
   }
   product_.resize(product);
@@ -43,19 +47,42 @@ typename Strip<T>::Range Strip<T>::range(const int halo) const {
   return {std::max(0, begin_ - halo), std::min(picture_->width, end_ + halo)};
 }
 
+// All stages that look alike get products of one shape, though their widths differ: a change of
+// shape makes the microkernel set up the matrix unit anew. Of the shapes, the one that wastes least
+// at the rows' ends.
+template <class T>
+int Strip<T>::choose_chunk(const std::size_t of) const {
+  const PackedWeights<T>& shape = program_.packed[of];
+  const int most = product_rows(shape.columns);
+  // A call costs as much as this many rows; the kernels work in pairs of 16 rows.
+  const double call = 9e4 / (static_cast<double>(shape.k) * shape.columns);
+  int best = most;
+  double least = std::numeric_limits<double>::max();
+  for (int chunk = most + most / 2; chunk >= most / 2; chunk -= kGrain) {
+    double cost = 0;
+    for (std::size_t s = 0; s < plan_.stages.size(); ++s) {
+      const PackedWeights<T>& other = program_.packed[s];
+      if (other.k != shape.k || other.columns != shape.columns) continue;
+      const int step = chunk - fold_reach(plan_.stages[s]);
+      const int pieces = (range(plan_.stages[s].halo).count() + step - 1) / step;
+      cost += pieces * (chunk + call + (chunk % (2 * kGrain) != 0 ? 4 : 0));
+    }
+    if (cost < least) {
+      least = cost;
+      best = chunk;
+    }
+  }
+  return best;
+}
+
 template <class T>
 void Strip<T>::lay_out() {
-  const int widest = range(plan_.stages[0].halo).count();
   for (std::size_t s = 0; s < windows_.size(); ++s) {
     const Stage& stage = plan_.stages[s];
-    // Products of one shape for all stages that look alike, though later ones are narrower: a
-    // change of shape makes the microkernel set up the matrix unit anew, which costs more than a
-    // few idle rows.
-    const int beyond = stage.folded ? 2 : 0;
-    const int most = product_rows(program_.packed[s].columns) - beyond;
-    const int pieces = (widest + most - 1) / most;
-    chunks_[s] = round_up((widest + pieces - 1) / pieces + beyond, kGrain);
+    chunks_[s] = choose_chunk(s);
     const Range columns = range(stage.halo);
+    const int step = chunks_[s] - fold_reach(stage);
+    const int pieces = (columns.count() + step - 1) / step;
     windows_[s].lay_out(stage.kernel, stage.in_pitch, columns.begin, columns.end,
                         pieces * chunks_[s] + 2);
   }
@@ -67,7 +94,7 @@ void Strip<T>::lay_out() {
     rings_[r].values.assign(static_cast<std::size_t>(spec.rows) * rings_[r].pixels * spec.channels,
                             T{});
   }
-  samples_.assign(std::max(range(plan_.input_halo).count(), kMaxRows), 0.0F);
+  samples_.assign(std::max(range(plan_.input_halo).count(), 2 * kMaxRows), 0.0F);
 }
 
 template <class T>
@@ -145,7 +172,7 @@ void Strip<T>::run_stage(const int s, const int row) {
   const Stage& stage = plan_.stages[s];
   const PackedWeights<T>& packed = program_.packed[s];
   const Range columns = range(stage.halo);
-  const int step = chunks_[s] - (stage.folded ? 2 : 0);
+  const int step = chunks_[s] - fold_reach(stage);
   const bool last = s + 1 == static_cast<int>(plan_.stages.size());
   if (!last) windows_[s + 1].open_row(row);
   for (int x = columns.begin; x < columns.end; x += step) {

@@ -38,6 +38,7 @@ class Strip {
 
   Range range(int halo) const;
   void lay_out();
+  int choose_chunk(std::size_t stage) const;
   T* ring_row(const int ring, const int row) {
     return rings_[ring].values.data() + static_cast<std::size_t>(row % plan_.rings[ring].rows) *
                                             rings_[ring].pixels * plan_.rings[ring].channels;
@@ -67,7 +68,7 @@ class Strip {
   int height_ = 0;
 };
 
-// Rows of one matrix product with this many columns at most; a multiple of 16.
+// About how many rows a matrix product with this many columns should have; a multiple of 16.
 int product_rows(int columns);
 
 // Bytes of a strip's buffers for this many columns inside a wide picture.
