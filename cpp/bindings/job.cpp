@@ -50,6 +50,12 @@ Report run(Job& job, const py::object& progress, const double interval) {
   return job.run(tick, kSignalInterval);
 }
 
+// Ctrl-C ends planning too: a long file's index may take a while to read.
+void check_signals(std::int64_t, std::int64_t) {
+  const py::gil_scoped_acquire gil;
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
 // Destroying a job joins threads: not while holding the GIL.
 struct ReleaseAndDelete {
   void operator()(Job* const job) const {
@@ -128,7 +134,7 @@ void bind_job(py::module_& m) {
   py::class_<Job, JobHolder>(m, "Job", "One film in, one film out: plans at construction, runs once.")
       .def(py::init([](const PythonConfig& config) {
              const py::gil_scoped_release release;
-             return JobHolder(std::make_unique<Job>(config, make_enhancer(config)).release());
+             return JobHolder(std::make_unique<Job>(config, make_enhancer(config), check_signals).release());
            }),
            py::arg("config"))
       .def_property_readonly("plan", &Job::summary)
@@ -136,6 +142,7 @@ void bind_job(py::module_& m) {
            "Runs to the end with the GIL released; progress(Progress) is called about every `interval` seconds. Raises the "
            "first error; a KeyboardInterrupt or an exception of the callback stops the job and passes on. After any failure "
            "nothing is left behind.")
+      .def("close", &Job::close, py::call_guard<py::gil_scoped_release>(), "Frees network, threads and buffers.")
       .def("stop", &Job::stop, "Ends a run from another thread, within a second.");
 }
 

@@ -13,7 +13,8 @@ struct CodecChoice {
 };
 // CRF defaults: visually lossless for each codec's own scale.
 constexpr CodecChoice kCodecs[] = {{"h264", "libx264", 18.0}, {"hevc", "libx265", 20.0}, {"ffv1", "ffv1", -1.0}};
-constexpr int kFfv1Slices = 4;  // fixed, so that the thread count does not reach the bytes
+// x265 reorders by this much at most (B frames with a pyramid); FFmpeg does not pass its figure on.
+constexpr int kHevcReorderDepth = 2;
 
 const CodecChoice& choice(const std::string& codec) {
   for (const CodecChoice& c : kCodecs)
@@ -52,7 +53,6 @@ void set_options(Dictionary& options, const EncoderSettings& settings, const Cod
     options.set("x265-params", joined("log-level=error:info=0:pools=" + threads, settings, "x265-params"));
   } else {
     if (settings.options.count("level") == 0) options.set("level", "3");
-    if (settings.options.count("slices") == 0) options.set("slices", std::to_string(kFfv1Slices));
     if (settings.options.count("slicecrc") == 0) options.set("slicecrc", "1");
     if (settings.options.count("g") == 0) options.set("g", "1");
   }
@@ -155,7 +155,10 @@ bool Encoder::receive(AVPacket& packet) {
   return true;
 }
 
-int Encoder::reorder_depth() const { return codec_->has_b_frames; }
+int Encoder::reorder_depth() const {
+  return codec_->codec_id == AV_CODEC_ID_HEVC ? std::max(codec_->has_b_frames, kHevcReorderDepth)
+                                              : codec_->has_b_frames;
+}
 
 ParametersPtr Encoder::parameters() const {
   ParametersPtr parameters(avcodec_parameters_alloc());

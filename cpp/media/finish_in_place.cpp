@@ -53,6 +53,8 @@ void PartWriter::finish_in_place() {
     const std::int64_t shift = av_rescale_q(settings_.clock.shift_us, AV_TIME_BASE_Q, to);
     packet->pts -= shift;
     packet->dts -= shift;
+    // A fragment does not say how long a track's last packet lasts.
+    if (packet->duration <= 0) packet->duration = last_durations_[packet->stream_index];
     const std::int64_t behind = packet->pos + packet->size;
     avio_seek(io.context(), packet->pos, SEEK_SET);
     check(av_write_frame(muxer.get(), packet.get()), "index", file_.path(), ErrorKind::kInternal, log_.get());

@@ -10,7 +10,8 @@ std::int64_t microseconds(const std::int64_t ticks, const AVRational base) {
 }
 }  // namespace
 
-PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& streams, const Clock& clock)
+PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& streams, const Container container,
+                           const Clock& clock)
     : input_(input), clock_(clock), by_input_(static_cast<std::size_t>(input.stream_count()), -1) {
   std::vector<bool> keep(static_cast<std::size_t>(input.stream_count()), false);
   for (const PlannedStream& planned : streams) {
@@ -28,6 +29,7 @@ PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& strea
           from, planned.action == StreamAction::kToSubRip ? AV_CODEC_ID_SUBRIP : AV_CODEC_ID_MOV_TEXT);
       stream.base = {1, 1000};
     }
+    if (container == Container::kMkv) stream.delay = matroska_delay(from);
     stream.timed_text = planned.action == StreamAction::kToMovText ||
                         (copied && from.codecpar->codec_id == AV_CODEC_ID_MOV_TEXT);
     stream.text_end = clock.to_part(av_rescale_q(clock.origin_us, AV_TIME_BASE_Q, stream.base), stream.base);
@@ -63,6 +65,10 @@ bool PacketSource::read_one() {
     if (packet->dts == AV_NOPTS_VALUE) packet->dts = packet->pts;
   }
   const AVRational base = stream.converter ? stream.base : from;
+  if (stream.delay != 0) {
+    if (packet->dts != AV_NOPTS_VALUE) packet->dts += stream.delay;
+    if (packet->pts != AV_NOPTS_VALUE) packet->pts += stream.delay;
+  }
   if (packet->dts == AV_NOPTS_VALUE) {  // no time at all: it follows its predecessor
     packet->dts = packet->pts = stream.last_dts == AV_NOPTS_VALUE ? clock_.to_part(0, base) : stream.last_dts + 1;
   } else {

@@ -32,7 +32,7 @@ struct Clock {
 class PacketSource {
  public:
   // input: a demuxer for this purpose alone; must outlive this.
-  PacketSource(Input& input, const std::vector<PlannedStream>& streams, const Clock& clock);
+  PacketSource(Input& input, const std::vector<PlannedStream>& streams, Container container, const Clock& clock);
 
   // Appends all packets with dts <= bound (ticks of base, .part clock).
   void pull(std::int64_t bound, AVRational base, std::vector<OutPacket>& out);
@@ -49,6 +49,7 @@ class PacketSource {
     AVRational base{0, 1};  // of its outgoing packets
     bool dense = false;     // audio or video: waits for its packets
     std::unique_ptr<SubtitleConverter> converter;
+    std::int64_t delay = 0;   // ticks: matroska_delay()
     bool timed_text = false;  // MP4's: gaps are samples too, see Note [timed text] in part_writer.cpp
     std::int64_t text_end = 0;
     std::deque<PacketPtr> pending;

@@ -118,9 +118,12 @@ void PartWriter::write_fragment(std::vector<OutPacket> packets) {
     if (order != 0) return order < 0;
     return b.packet->stream_index == video_output_ && a.packet->stream_index != video_output_;
   });
+  // Each fragment says its own times: else a gap before it would be lost.
+  if (settings_.container != Container::kMkv) av_opt_set(muxer_->priv_data, "movflags", "+frag_discont", 0);
   for (OutPacket& out : packets) {
     AVStream& stream = *muxer_->streams[out.packet->stream_index];
     av_packet_rescale_ts(out.packet.get(), out.time_base, stream.time_base);
+    last_durations_[out.packet->stream_index] = out.packet->duration;
     const int result = av_write_frame(muxer_.get(), out.packet.get());
     io_->rethrow();
     check(result, "write", file_.path(), ErrorKind::kInternal, log_.get());

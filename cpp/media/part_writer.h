@@ -1,6 +1,7 @@
 // The growing output file: fragments while it grows, an ordinary file once it is finished in place.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -54,6 +55,7 @@ class PartWriter {
   std::unique_ptr<FileIo> io_;
   MuxerPtr muxer_;
   int video_output_ = 0;
+  std::map<int, std::int64_t> last_durations_;  // by output stream, ticks of the muxer's time base
   std::int64_t bytes_written_ = 0;
 };
 

@@ -63,8 +63,7 @@ double SourceIndex::bits_per_pixel(const int width, const int height) const {
          (static_cast<double>(packets.size()) * static_cast<double>(width) * height);
 }
 
-SourceIndex index_source(const std::string& path, const StopFlag& stop,
-                         const std::function<void(std::int64_t, std::int64_t)>& progress) {
+SourceIndex index_source(const std::string& path, const std::function<void(std::int64_t, std::int64_t)>& tick) {
   SourceIndex index;
   index.first_dts = find_first_dts(path, index.encrypted);
   Input input(path);
@@ -83,10 +82,7 @@ SourceIndex index_source(const std::string& path, const StopFlag& stop,
       if (time == AV_NOPTS_VALUE) time = last + std::max<std::int64_t>(packet->duration, 1);
       last = time;
       index.packets.push_back({time, packet->size, (packet->flags & AV_PKT_FLAG_KEY) != 0});
-      if (index.packets.size() % 1024 == 0) {
-        stop.check();
-        if (progress) progress(avio_tell(input.format().pb), size);
-      }
+      if (tick && index.packets.size() % 1024 == 0) tick(avio_tell(input.format().pb), size);
     }
     std::stable_sort(index.packets.begin(), index.packets.end(),
                      [](const SourceIndex::Packet& a, const SourceIndex::Packet& b) { return a.time < b.time; });

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "base/stop.h"
 #include "media/input.h"
 
 namespace streamvsr {
@@ -32,9 +31,8 @@ struct SourceIndex {
   double bits_per_pixel(int width, int height) const;
 };
 
-// Uses the container's index where it is complete (MP4, MOV), else reads every packet.
-// progress(bytes read, bytes in all) is called now and then; stop is looked at as often.
-SourceIndex index_source(const std::string& path, const StopFlag& stop,
-                         const std::function<void(std::int64_t, std::int64_t)>& progress = {});
+// Uses the container's index where it is complete (MP4, MOV), else reads every packet. tick(bytes read, bytes in all) is
+// called now and then meanwhile; what it throws passes on.
+SourceIndex index_source(const std::string& path, const std::function<void(std::int64_t, std::int64_t)>& tick = {});
 
 }  // namespace streamvsr

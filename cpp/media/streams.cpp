@@ -219,6 +219,11 @@ void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream&
   }
 }
 
+std::int64_t matroska_delay(const AVStream& stream) {
+  const AVCodecParameters& par = *stream.codecpar;
+  return par.codec_id == AV_CODEC_ID_OPUS ? av_rescale_q(par.initial_padding, {1, 48000}, stream.time_base) : 0;
+}
+
 void copy_metadata(const Input& input, AVFormatContext& muxer) {
   for (const auto& [key, value] : to_map(input.format().metadata)) {
     if (is_stale(key)) continue;

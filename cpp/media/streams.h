@@ -45,6 +45,10 @@ StreamPlan plan_streams(const Input& input, Container container, AVCodecID video
 void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream& planned, Container container,
                 const AVCodecParameters& encoded);
 
+// What Matroska's times of a stream lie behind its presentation, in the stream's ticks: readers take Opus' codec delay off the
+// times they find, while FFmpeg's muxer stores the times it is given.
+std::int64_t matroska_delay(const AVStream& stream);
+
 // Global tags of the source that hold for the output too.
 void copy_metadata(const Input& input, AVFormatContext& muxer);
 void copy_chapters(const Input& input, AVFormatContext& muxer, std::int64_t offset_us);

@@ -75,10 +75,18 @@ std::unique_ptr<Shared> make_shared_state(const JobPlan& plan) {
 
 }  // namespace
 
-Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer)
-    : enhancer_(std::move(enhancer)), plan_(make_plan(config, *enhancer_, stop_)), shared_(make_shared_state(plan_)) {}
+Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const PlanningTick& tick)
+    : enhancer_(std::move(enhancer)),
+      enhancer_description_(enhancer_->describe()),
+      plan_(make_plan(config, *enhancer_, tick)), shared_(make_shared_state(plan_)) {}
 
 Job::~Job() = default;
+
+void Job::close() noexcept {
+  ran_ = true;
+  enhancer_.reset();
+  shared_.reset();
+}
 
 PlanSummary Job::summary() const {
   PlanSummary s;
@@ -95,7 +103,7 @@ PlanSummary Job::summary() const {
   s.frame_rate = av_q2d(plan_.frame_rate);
   s.warnings = plan_.warnings;
   s.encoder = describe_encoder(plan_.encoder);
-  s.enhancer = enhancer_->describe();
+  s.enhancer = enhancer_description_;
   s.copied_streams = plan_.copied_streams;
   return s;
 }
@@ -113,7 +121,7 @@ Progress Job::progress(const SteadyClock::time_point begin) const {
 }
 
 Report Job::run(const std::function<void(const Progress&)>& tick, const std::chrono::milliseconds interval) {
-  if (ran_) throw Error(ErrorKind::kConfig, "this job has run already; make a new one");
+  if (ran_) throw Error(ErrorKind::kConfig, "this job has run already or was closed; make a new one");
   ran_ = true;
   const auto begin = SteadyClock::now();
   const double cpu_before = cpu_seconds(usage());
@@ -176,7 +184,7 @@ Report Job::run(const std::function<void(const Progress&)>& tick, const std::chr
   if (report.frames < plan_.frames)
     report.warnings.push_back("the source gave " + std::to_string(report.frames) + " pictures of the " +
                               std::to_string(plan_.frames) + " its packets promised");
-  report.enhancer = enhancer_->describe();
+  report.enhancer = enhancer_description_;
   report.encoder = describe_encoder(plan_.encoder);
   return report;
 }

@@ -61,7 +61,7 @@ struct PlanSummary {
 // outlives run().
 class Job {
  public:
-  Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer);
+  Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const PlanningTick& tick = {});
   ~Job();
 
   const JobPlan& plan() const { return plan_; }
@@ -71,11 +71,14 @@ class Job {
   Report run(const std::function<void(const Progress&)>& tick, std::chrono::milliseconds interval);
   // Asks a run to end: within a second it throws kStopped.
   void stop() noexcept { stop_.request(); }
+  // Frees network, threads and buffers; the plan stays readable. Not while run() is under way.
+  void close() noexcept;
 
  private:
   Progress progress(std::chrono::steady_clock::time_point begin) const;
 
   std::unique_ptr<Enhancer> enhancer_;
+  std::string enhancer_description_;
   StopFlag stop_;
   JobPlan plan_;
   std::unique_ptr<Shared> shared_;

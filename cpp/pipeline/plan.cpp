@@ -90,12 +90,18 @@ Clock make_clock(const Input& input, const SourceIndex& index, const Container c
                  const AVRational rate) {
   Clock clock;
   const std::int64_t start = input.format().start_time;
+  const AVStream& video = input.stream(input.video_index());
   const bool broadcast = (input.format().iformat->flags & AVFMT_TS_DISCONT) != 0;
-  if (start != AV_NOPTS_VALUE && (broadcast || start >= kKeptStart || start < 0)) clock.origin_us = start;
+  if (start != AV_NOPTS_VALUE && (broadcast || start >= kKeptStart)) clock.origin_us = start;
+  // Pictures before zero would be cut off by an edit list; sound before zero is a codec's priming, which should be.
+  if (video.start_time != AV_NOPTS_VALUE && video.start_time < 0)
+    clock.origin_us = av_rescale_q(video.start_time, video.time_base, AV_TIME_BASE_Q);
   std::int64_t earliest = 0;
   for (int i = 0; i < input.stream_count(); ++i) {
-    const std::int64_t first = index.first_dts[static_cast<std::size_t>(i)];
+    std::int64_t first = index.first_dts[static_cast<std::size_t>(i)];
     if (first == AV_NOPTS_VALUE || (i == input.video_index() && container == Container::kMkv)) continue;
+    if (container == Container::kMkv)
+      first += av_rescale_q(matroska_delay(input.stream(i)), input.stream(i).time_base, AV_TIME_BASE_Q);
     earliest = std::min(earliest, first - clock.origin_us);
   }
   if (container == Container::kMkv) {
@@ -150,7 +156,7 @@ bool JobPlan::ends_segment(const std::int64_t frame) const {
 std::string part_path(const std::string& output) { return output + ".part"; }
 std::string checkpoint_path(const std::string& output) { return output + ".streamvsr.json"; }
 
-JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const StopFlag& stop) {
+JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const PlanningTick& tick) {
   JobPlan plan;
   plan.config = config;
   check_config(config);
@@ -165,7 +171,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const StopF
   if (plan.config.encoder_threads == 0) plan.config.encoder_threads = cores;
   if (plan.config.decoder_threads == 0) plan.config.decoder_threads = cores;
 
-  const SourceIndex index = index_source(config.input, stop);
+  const SourceIndex index = index_source(config.input, tick);
   if (index.encrypted)
     throw Error(ErrorKind::kInput, "'" + config.input + "' is encrypted; decrypt it first", config.input);
   const AVStream& stream = input.stream(input.video_index());

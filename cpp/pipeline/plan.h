@@ -2,6 +2,7 @@
 // that every run of a job, whole or resumed, writes the same bytes.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -64,7 +65,10 @@ struct JobPlan {
 std::string part_path(const std::string& output);
 std::string checkpoint_path(const std::string& output);
 
+// Called while a plan is made, as often as a long file's index takes to read: bytes read, bytes in all. May throw to end it.
+using PlanningTick = std::function<void(std::int64_t, std::int64_t)>;
+
 // Checks everything that can be checked before work, and decides the rest. Throws the one clear error.
-JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const StopFlag& stop);
+JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const PlanningTick& tick);
 
 }  // namespace streamvsr

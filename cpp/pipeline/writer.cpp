@@ -17,7 +17,7 @@ class Writer {
         part_(part),
         input_(plan.config.input),
         tags_(plan.config.input),
-        packets_(input_, plan.streams.streams, plan.part.clock),
+        packets_(input_, plan.streams.streams, plan.container, plan.part.clock),
         encoder_(plan, video_output(plan)),
         writer_(part, tags_, plan.streams.streams, plan.part, encoder_.parameters()) {}
 
