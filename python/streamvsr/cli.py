@@ -36,14 +36,23 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code; arguments: None means sys.argv[1:]."""
+    """Runs one command and returns its exit code.
+
+    arguments: None means sys.argv[1:] and that this is the whole program, which then minds SIGTERM
+    and, once its work is done, no longer SIGINT.
+    """
+    whole_program = arguments is None
     try:
-        signal.signal(signal.SIGTERM, _terminate)
-        options = _parser().parse_args(arguments)
-        code = _run(options)
+        if whole_program:
+            signal.signal(signal.SIGTERM, _terminate)
+        code = _run(_parser().parse_args(arguments))
+        if whole_program:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
+        if whole_program:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         _complain("interrupted; nothing unfinished is left")
         return INTERRUPTED
     except BrokenPipeError:
