@@ -55,8 +55,8 @@ void Decoder::open(const int threads) {
   codec_->pkt_timebase = input_->stream(video).time_base;
   codec_->thread_count = threads;
   codec_->thread_type = parameters.codec_id == AV_CODEC_ID_H264 ? FF_THREAD_SLICE : FF_THREAD_FRAME | FF_THREAD_SLICE;
-  parallel_ = threads > 1 && parameters.codec_id != AV_CODEC_ID_H264 &&
-              (decoder->capabilities & (AV_CODEC_CAP_FRAME_THREADS | AV_CODEC_CAP_OTHER_THREADS)) != 0;
+  constexpr int kThreaded = AV_CODEC_CAP_FRAME_THREADS | AV_CODEC_CAP_SLICE_THREADS | AV_CODEC_CAP_OTHER_THREADS;
+  parallel_ = threads > 1 && (decoder->capabilities & kThreaded) != 0;
   // Bit-exact: some inverse transforms have a quicker, different form on some processors.
   codec_->flags |= AV_CODEC_FLAG_BITEXACT;
   if (exports_quantisers(parameters.codec_id)) codec_->export_side_data |= AV_CODEC_EXPORT_DATA_VIDEO_ENC_PARAMS;

@@ -34,11 +34,11 @@ struct DecoderSettings {
 
 // Purpose: hands out every picture the stream holds, the last ones included. Thread-safety: none.
 //
-// Note [damage]: a decoder with frame threads conceals an error differently on every run. So pictures are held back
-// until the next ones (as many as the codec reorders by, since those may refer to a damaged one) came without an error; at
-// the first error the decoder is reopened with one thread, goes back to the key frame before the last picture handed out,
-// proves by its samples that it found that picture again (else starts from the beginning), and stays with one thread. H.264
-// always runs with slice threads, because its exported quantisers are racy under frame threads; these repeat exactly.
+// Note [damage]: a decoder with frame threads conceals an error differently on every run, one with slice threads otherwise
+// than one without. So pictures are held back until the next ones (as many as the codec reorders by, since those may refer
+// to a damaged one) came without an error; at the first error the decoder is reopened with one thread, goes back to the key
+// frame before the last picture handed out, proves by its samples that it found that picture again (else starts from the
+// beginning), and stays with one thread. H.264 has slice threads only: its exported quantisers are racy under frame threads.
 class Decoder {
  public:
   Decoder(const std::string& path, const DecoderSettings& settings);
@@ -75,7 +75,7 @@ class Decoder {
   PacketPtr packet_ = make_packet();
   bool packet_pending_ = false;
   bool flushed_ = false;
-  bool parallel_ = false;     // frames are decoded side by side: see Note [damage]
+  bool parallel_ = false;     // more than one thread: see Note [damage]
   int return_errors_ = 0;     // packets or frames refused since the last open()
   std::deque<FramePtr> held_;
   bool drained_ = false;

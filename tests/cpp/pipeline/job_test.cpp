@@ -1,0 +1,222 @@
+#include "pipeline/job.h"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <numeric>
+#include <sstream>
+#include <thread>
+
+#include "clip.h"
+#include "media/hash.h"
+
+using namespace streamvsr;
+using namespace streamvsr::test;
+
+namespace {
+
+JobConfig config_for(const std::string& input, const std::string& output) {
+  JobConfig config;
+  config.input = input;
+  config.output = output;
+  config.encoder_preset = "ultrafast";
+  config.encoder_threads = 2;
+  return config;
+}
+
+Report run(const JobConfig& config) {
+  Job job(config, make_nearest_enhancer(2));
+  return job.run({}, std::chrono::milliseconds(10));
+}
+
+std::vector<int> numbers_in(const std::string& path) {
+  Decoder decoder(path, {});
+  std::vector<int> numbers;
+  while (const auto picture = decoder.next()) numbers.push_back(drawn_number(picture->planes));
+  return numbers;
+}
+
+std::vector<int> up_to(const int count) {
+  std::vector<int> all(static_cast<std::size_t>(count));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// An enhancer that fails, or that is slow, at a picture.
+class Faulty : public Enhancer {
+ public:
+  Faulty(int fail_at, std::function<void()> each = {}) : fail_at_(fail_at), each_(std::move(each)) {}
+  int scale() const override { return nearest_->scale(); }
+  std::size_t workspace_bytes(const PlaneFormat&) const override { return 0; }
+  std::string describe() const override { return "faulty"; }
+  std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) override {
+    if (each_) each_();
+    stop.check();
+    if (seen_++ == fail_at_) throw Error(ErrorKind::kMemory, "the picture is too much");
+    return nearest_->run(batch, stop);
+  }
+
+ private:
+  std::unique_ptr<Enhancer> nearest_ = make_nearest_enhancer(2);
+  int fail_at_;
+  int seen_ = 0;
+  std::function<void()> each_;
+};
+
+}  // namespace
+
+TEST_CASE("every frame goes through, across many segments, in every container and codec") {
+  const TemporaryFolder folder;
+  ClipOptions clip;
+  clip.frames = 53;
+  clip.more_inputs = "-f lavfi -i sine=d=2.1";
+  clip.encode = "-c:v libx264 -preset fast -bf 3 -qp 10 -c:a aac";
+  make_clip(folder / "in.mp4", clip);
+  for (const std::string name : {"out.mp4", "out.mov", "out.mkv"})
+    for (const std::string codec : {"h264", "hevc", "ffv1"}) {
+      if (codec == "ffv1" && name != "out.mkv") continue;
+      CAPTURE(name);
+      CAPTURE(codec);
+      JobConfig config = config_for(folder / "in.mp4", folder / name);
+      config.overwrite = true;
+      config.video_codec = codec;
+      if (codec == "ffv1") config.encoder_preset.clear();
+      config.segment_seconds = 0.3;
+      const Report report = run(config);
+      CHECK(report.frames == 53);
+      CHECK(report.segments >= 7);
+      CHECK(numbers_in(folder / name) == up_to(53));
+      const std::string warnings = output_of("ffmpeg -v warning -nostdin -i " + (folder / name) + " -f null - 2>&1");
+      CHECK(warnings == "");
+    }
+  CHECK(folder.files() == 4);  // the input and three outputs: nothing else lies beside them
+}
+
+TEST_CASE("the same job writes the same bytes; the segment length and the encoder's threads are part of the job") {
+  const TemporaryFolder folder;
+  make_clip(folder / "in.mp4", {});
+  for (const std::string suffix : {"mp4", "mkv"}) {
+    JobConfig config = config_for(folder / "in.mp4", folder / ("a." + suffix));
+    config.segment_seconds = 0.5;
+    run(config);
+    config.output = folder / ("b." + suffix);
+    config.decoder_threads = 1;
+    run(config);
+    CHECK(bytes_of(folder / ("a." + suffix)) == bytes_of(folder / ("b." + suffix)));
+  }
+}
+
+TEST_CASE("a failing stage ends the job with its own error and leaves nothing") {
+  const TemporaryFolder folder;
+  make_clip(folder / "in.mp4", {});
+  for (const int at : {0, 7, 29}) {
+    Job job(config_for(folder / "in.mp4", folder / "out.mp4"), std::make_unique<Faulty>(at));
+    try {
+      job.run({}, std::chrono::milliseconds(5));
+      FAIL("the job passed");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::kMemory);
+    }
+    CHECK(folder.files() == 1);
+  }
+}
+
+TEST_CASE("stop() from another thread ends the run as stopped and leaves nothing") {
+  const TemporaryFolder folder;
+  ClipOptions clip;
+  clip.frames = 120;
+  make_clip(folder / "in.mp4", clip);
+  std::atomic<int> pictures{0};
+  Job job(config_for(folder / "in.mp4", folder / "out.mkv"), std::make_unique<Faulty>(-1, [&] {
+            ++pictures;
+            pictures.notify_all();
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+          }));
+  std::thread stopper([&] {
+    for (int now = pictures; now < 5; now = pictures) pictures.wait(now);
+    job.stop();
+  });
+  try {
+    job.run({}, std::chrono::milliseconds(5));
+    FAIL("the job passed");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::kStopped);
+  }
+  stopper.join();
+  CHECK(folder.files() == 1);
+}
+
+TEST_CASE("an exception of the caller's tick stops the job and passes on") {
+  const TemporaryFolder folder;
+  make_clip(folder / "in.mp4", {});
+  struct Interrupt {};
+  Job job(config_for(folder / "in.mp4", folder / "out.mp4"),
+          std::make_unique<Faulty>(-1, [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }));
+  CHECK_THROWS_AS(job.run([](const Progress&) { throw Interrupt{}; }, std::chrono::milliseconds(5)), Interrupt);
+  CHECK(folder.files() == 1);
+}
+
+TEST_CASE("an output that is there, or appears meanwhile, is never replaced unless asked") {
+  const TemporaryFolder folder;
+  make_clip(folder / "in.mp4", {});
+  std::ofstream(folder / "out.mp4") << "mine";
+  const JobConfig config = config_for(folder / "in.mp4", folder / "out.mp4");
+  CHECK_THROWS_AS(run(config), Error);
+  std::filesystem::remove(folder / "out.mp4");
+  Job job(config, std::make_unique<Faulty>(-1, [&] { std::ofstream(folder / "out.mp4") << "mine"; }));
+  try {
+    job.run({}, std::chrono::milliseconds(5));
+    FAIL("the job passed");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::kOutputExists);
+  }
+  CHECK(bytes_of(folder / "out.mp4") == "mine");
+  CHECK(folder.files() == 2);
+}
+
+TEST_CASE("several jobs run side by side; two on one output do not") {
+  const TemporaryFolder folder;
+  make_clip(folder / "in.mp4", {});
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&, i] { run(config_for(folder / "in.mp4", folder / ("o" + std::to_string(i) + ".mp4"))); });
+  for (std::thread& t : threads) t.join();
+  for (int i = 1; i < 4; ++i) CHECK(bytes_of(folder / "o0.mp4") == bytes_of(folder / ("o" + std::to_string(i) + ".mp4")));
+
+  bool refused = false;
+  Job outer(config_for(folder / "in.mp4", folder / "same.mp4"), std::make_unique<Faulty>(-1, [&] {
+              if (refused) return;
+              try {
+                run(config_for(folder / "in.mp4", folder / "same.mp4"));
+              } catch (const Error& error) {
+                refused = error.code() == EBUSY;
+              }
+            }));
+  outer.run({}, std::chrono::milliseconds(5));
+  CHECK(refused);
+  CHECK(numbers_in(folder / "same.mp4") == up_to(30));
+}
+
+TEST_CASE("ten bits stay ten bits") {
+  const TemporaryFolder folder;
+  ClipOptions clip;
+  clip.encode = "-vf format=yuv420p10le -c:v libx265 -preset ultrafast -x265-params log-level=none:qp=8";
+  make_clip(folder / "in.mkv", clip);
+  for (const std::string codec : {"h264", "hevc"}) {
+    JobConfig config = config_for(folder / "in.mkv", folder / (codec + ".mkv"));
+    config.video_codec = codec;
+    run(config);
+    Decoder decoder(folder / (codec + ".mkv"), {});
+    const auto picture = decoder.next();
+    REQUIRE(picture.has_value());
+    CHECK(picture->planes.format().depth == 10);
+    CHECK(numbers_in(folder / (codec + ".mkv")) == up_to(30));
+  }
+}
