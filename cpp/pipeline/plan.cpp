@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/cpu.h"
 #include "base/file.h"
@@ -85,6 +86,16 @@ std::vector<std::int64_t> cut_segments(const SourceIndex& index, const AVRationa
   return ends;
 }
 
+// The shortest time, in us, that is both whole milliseconds and whole ticks (where ticks are 1/n s): a shift by multiples of
+// it moves no rounding, so that Matroska's times stay within their own half millisecond.
+std::int64_t exact_step(const AVRational base) {
+  return AV_TIME_BASE / (base.num == 1 ? std::gcd(base.den, 1000) : 1000);
+}
+
+std::int64_t floor_to(const std::int64_t value, const std::int64_t step) {
+  return (value >= 0 ? value : value - (step - 1)) / step * step;
+}
+
 // Times: see Clock. Matroska has no finish that takes a shift back, so there it is as small as can be.
 Clock make_clock(const Input& input, const SourceIndex& index, const Container container, const int reorder_depth,
                  const AVRational rate) {
@@ -96,6 +107,8 @@ Clock make_clock(const Input& input, const SourceIndex& index, const Container c
   // Pictures before zero would be cut off by an edit list; sound before zero is a codec's priming, which should be.
   if (video.start_time != AV_NOPTS_VALUE && video.start_time < 0)
     clock.origin_us = av_rescale_q(video.start_time, video.time_base, AV_TIME_BASE_Q);
+  const std::int64_t step = exact_step(video.time_base);
+  clock.origin_us = floor_to(clock.origin_us, step);
   std::int64_t earliest = 0;
   for (int i = 0; i < input.stream_count(); ++i) {
     std::int64_t first = index.first_dts[static_cast<std::size_t>(i)];
@@ -105,7 +118,7 @@ Clock make_clock(const Input& input, const SourceIndex& index, const Container c
     earliest = std::min(earliest, first - clock.origin_us);
   }
   if (container == Container::kMkv) {
-    clock.shift_us = (-earliest + 999) / 1000 * 1000;
+    clock.shift_us = -floor_to(earliest, step);
   } else {
     const std::int64_t delay = av_rescale_q_rnd(reorder_depth, av_inv_q(rate), AV_TIME_BASE_Q, AV_ROUND_UP);
     clock.shift_us = ((delay - earliest) / AV_TIME_BASE + 2) * AV_TIME_BASE;
