@@ -12,7 +12,6 @@ namespace {
 constexpr int kGrain = 16;
 constexpr int kProductValues = 4096;
 constexpr int kMaxRows = 256;
-constexpr int round_up(const int n, const int to) { return (n + to - 1) / to * to; }
 
 // Pixels beyond its own that a stage's product covers, to be added to their neighbours.
 int fold_reach(const Stage& stage) { return stage.folded ? 2 : 0; }

@@ -202,8 +202,9 @@ TEST_CASE("fp32 equals the long computation, for every kind of network, size and
     const Network net = network(item.net);
     RowsEngine engine(net, {"", 2, Precision::kFp32, 0});
     const std::vector<float> conditions(static_cast<std::size_t>(engine.condition_count()), 0.4F);
-    for (const auto& [width, height] :
-         {std::pair{1, 1}, {2, 1}, {1, 4}, {13, 9}, {37, 5}, {300, 3}}) {
+    for (const auto& size : {std::pair{1, 1}, {2, 1}, {1, 4}, {13, 9}, {37, 5}, {300, 3}}) {
+      const int width = size.first;
+      const int height = size.second;
       for (const int depth : {8, 10, 16}) {
         INFO(item.name, " ", width, "x", height, " depth ", depth);
         const Codes source = noise(engine.planes(), width, height, depth, 3);
@@ -227,7 +228,9 @@ TEST_CASE("threads, strips and batches change nothing") {
       }
       std::vector<Codes> expected;
       for (const Codes& source : batch) expected.push_back(run(plain, {source}, conditions)[0]);
-      for (const auto& [threads, strip] : {std::pair{1, 7}, {2, 1}, {3, 20}, {4, 0}}) {
+      for (const auto& cut : {std::pair{1, 7}, {2, 1}, {3, 20}, {4, 0}}) {
+        const int threads = cut.first;
+        const int strip = cut.second;
         INFO(item.name, " threads ", threads, " strip ", strip);
         RowsEngine engine(net, {"", threads, precision, strip});
         CHECK(run(engine, batch, conditions) == expected);
@@ -246,7 +249,9 @@ TEST_CASE("a piece of a picture comes out the same wherever it lies") {
       const std::vector<float> conditions(static_cast<std::size_t>(engine.condition_count()), 0.4F);
       const Codes piece = noise(engine.planes(), 21, 19, 8, 1);
       const Codes alone = run(engine, {piece}, conditions)[0];
-      for (const auto& [left, top] : {std::pair{1, 1}, {5, 2}, {16, 7}}) {
+      for (const auto& corner : {std::pair{1, 1}, {5, 2}, {16, 7}}) {
+        const int left = corner.first;
+        const int top = corner.second;
         Codes whole = noise(engine.planes(), 60, 40, 8, 2);
         for (int p = 0; p < piece.planes; ++p) {
           for (int y = 0; y < piece.height; ++y) {
