@@ -67,17 +67,21 @@ def is_cover(stream: dict[str, Any]) -> bool:
 def frame_times(path: PathLike, spec: str = "v:0") -> list[Fraction]:
     """Presentation time of each decoded frame in seconds, exact, in the order of the decoder.
 
-    Edit lists are applied: a frame outside of them is not listed.
+    Edit lists are applied: a frame outside of them is not listed. A frame for which the container
+    gives no time (MPEG program streams do so) follows the one before it by that one's duration.
     """
     answer = ffprobe(
         path, "-select_streams", spec, "-show_entries",
-        "stream=time_base:frame=pts,best_effort_timestamp",
+        "stream=time_base:frame=pts,best_effort_timestamp,pkt_duration,duration",
     )  # fmt: skip
     base = Fraction(answer["streams"][0]["time_base"])
-    return [
-        base * int(frame.get("pts", frame.get("best_effort_timestamp")))
-        for frame in answer.get("frames", [])
-    ]
+    times: list[int] = []
+    expected = None
+    for frame in answer.get("frames", []):
+        time = frame.get("pts", frame.get("best_effort_timestamp", expected))
+        times.append(int(time))
+        expected = times[-1] + int(frame.get("duration", frame.get("pkt_duration", 0)))
+    return [base * time for time in times]
 
 
 def packet_times(path: PathLike, spec: str) -> list[Fraction]:
