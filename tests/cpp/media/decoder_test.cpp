@@ -66,13 +66,14 @@ TEST_CASE("every codec is drained: each frame comes once, in order, with any thr
       {"ffv1.mkv", "-c:v ffv1"},
       {"mjpeg.mov", "-c:v mjpeg -q:v 2"},
   };
-  for (const auto& [name, encode] : kinds) {
+  for (const auto& kind : kinds) {
+    const std::string& name = kind.first;
     CAPTURE(name);
     const std::string path = folder / name;
     ClipOptions options;
     options.width = 160;
     options.height = 96;
-    options.encode = encode;
+    options.encode = kind.second;
     make_clip(path, options);
     const Decoded one = decode_all(path, 1);
     const Decoded three = decode_all(path, 3);
