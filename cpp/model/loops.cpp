@@ -60,7 +60,10 @@ template <class T, Activation kind>
       load(v, in);
       v += b;
       if constexpr (kind == Activation::kRelu) v = v > 0.0F ? v : Floats{};
-      if constexpr (kind == Activation::kSlope) v = v > 0.0F ? v : v * s;
+      if constexpr (kind == Activation::kSlope) {
+        const Floats sloped = v * s;
+        v = v > sloped ? v : sloped;
+      }
       typename Rounded<T>::Vector rounded;
       Rounded<T>::of(v, rounded);
       store(out, rounded);

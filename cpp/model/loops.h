@@ -9,7 +9,11 @@
 
 namespace streamvsr {
 
-enum class Activation { kNone, kRelu, kSlope };
+enum class Activation {
+  kNone,
+  kRelu,
+  kSlope,  // max(x, slope * x): what a PReLU is while no slope is above 1, in two operations
+};
 
 // target[x * stride + n] = round(activation(c[x * pitch + n] + bias[n])) for `count` pixels of
 // `pitch` values, a multiple of 16.

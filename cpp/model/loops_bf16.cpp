@@ -18,8 +18,7 @@ STREAMVSR_BF16 inline __m512 activate(const __m512 v, const __m512 slope) {
     return _mm512_maskz_max_ps(0xffff, v, _mm512_setzero_ps());
   }
   if constexpr (kind == Activation::kSlope) {
-    const __mmask16 negative = _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_LT_OQ);
-    return _mm512_mask_mul_ps(v, negative, v, slope);
+    return _mm512_maskz_max_ps(0xffff, v, _mm512_mul_ps(v, slope));
   }
   return v;
 }

@@ -122,6 +122,8 @@ class Planner {
       step.kind = Step::Kind::kSlope;
       step.slope = layer.op == LayerOp::kPrelu ? layer.weight.values
                                                : std::vector<float>(channels_, layer.slope);
+      step.gentle = std::all_of(step.slope.begin(), step.slope.end(),
+                                [](const float slope) { return slope <= 1.0F; });
     } else if (layer.op == LayerOp::kSkip) {
       step.kind = Step::Kind::kAdd;
       skips_.push_back({layer.from, {last(), static_cast<int>(steps_at(last()))}});

@@ -17,6 +17,7 @@ struct Step {
   };
   Kind kind = Kind::kRelu;
   std::vector<float> slope;  // kSlope: one value a column, Stage::pitch of them
+  bool gentle = false;       // kSlope: no slope is above 1
   int ring = -1;             // kAdd, kKeep
 };
 

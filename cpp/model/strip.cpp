@@ -16,8 +16,11 @@ constexpr int kMaxRows = 256;
 // Pixels beyond its own that a stage's product covers, to be added to their neighbours.
 int fold_reach(const Stage& stage) { return stage.folded ? 2 : 0; }
 
-bool is_activation(const Step& step) {
-  return step.kind == Step::Kind::kRelu || step.kind == Step::Kind::kSlope;
+// Whether the epilogue does these steps in its one pass.
+bool is_plain(const std::vector<Step>& steps) {
+  if (steps.empty()) return true;
+  return steps.size() == 1 && (steps[0].kind == Step::Kind::kRelu ||
+                               (steps[0].kind == Step::Kind::kSlope && steps[0].gentle));
 }
 
 }  // namespace
@@ -186,9 +189,7 @@ template <class T>
 void Strip<T>::finish_chunk(const int s, const int row, const int x, const int count) {
   const Stage& stage = plan_.stages[s];
   const bool last = s + 1 == static_cast<int>(plan_.stages.size());
-  const bool plain =
-      stage.steps.empty() || (stage.steps.size() == 1 && is_activation(stage.steps[0]));
-  if (!last && plain) {
+  if (!last && is_plain(stage.steps)) {
     Activation activation = Activation::kNone;
     const float* slope = nullptr;
     if (!stage.steps.empty()) {

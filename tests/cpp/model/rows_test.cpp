@@ -188,6 +188,12 @@ std::vector<Case> cases() {
   }
   {
     NetFile net;
+    add("slopes above 1",
+        net.conv(16).simple({{"op", "leaky_relu"}, {"slope", 1.5}}).conv(4, 3, 0.3F).shuffle(2),
+        true);
+  }
+  {
+    NetFile net;
     add("one layer", net.conv(1), true);
   }
   {
