@@ -1,5 +1,6 @@
-// Every failure of the core is an Error: what kind it is (so that Python can raise a class that also
-// is the matching builtin), one sentence for the user, the file it concerns and the system's code.
+// Every failure of the core is an Error: what kind it is (so that Python can raise a class that
+// also is the matching builtin), one sentence for the user, the file it concerns and the system's
+// code.
 #pragma once
 
 #include <cerrno>

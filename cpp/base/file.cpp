@@ -13,7 +13,8 @@
 namespace streamvsr {
 
 File::File(const std::string& path, const int flags, const unsigned mode)
-    : descriptor_(static_cast<int>(check_errno(::open(path.c_str(), flags | O_CLOEXEC, mode), "open", path))),
+    : descriptor_(static_cast<int>(
+          check_errno(::open(path.c_str(), flags | O_CLOEXEC, mode), "open", path))),
       path_(path) {}
 
 File::~File() {
@@ -35,8 +36,8 @@ void File::write_at(std::span<const std::uint8_t> bytes, std::int64_t offset) {
 std::size_t File::read_at(const std::span<std::uint8_t> bytes, const std::int64_t offset) const {
   std::size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t n =
-        ::pread(descriptor_, bytes.data() + done, bytes.size() - done, offset + static_cast<std::int64_t>(done));
+    const ssize_t n = ::pread(descriptor_, bytes.data() + done, bytes.size() - done,
+                              offset + static_cast<std::int64_t>(done));
     if (n < 0) {
       if (errno == EINTR) continue;
       throw_errno(errno, "read", path_);
@@ -53,7 +54,9 @@ std::int64_t File::size() const {
   return status.st_size;
 }
 
-void File::truncate(const std::int64_t size) { check_errno(::ftruncate(descriptor_, size), "cut", path_); }
+void File::truncate(const std::int64_t size) {
+  check_errno(::ftruncate(descriptor_, size), "cut", path_);
+}
 void File::sync() { check_errno(::fsync(descriptor_), "make durable", path_); }
 void File::sync_data() { check_errno(::fdatasync(descriptor_), "make durable", path_); }
 
@@ -69,7 +72,9 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-void sync_directory(const std::string& directory) { File(directory, O_RDONLY | O_DIRECTORY).sync(); }
+void sync_directory(const std::string& directory) {
+  File(directory, O_RDONLY | O_DIRECTORY).sync();
+}
 
 void rename_file(const std::string& from, const std::string& to, const bool replace) {
   if (replace) {
@@ -77,12 +82,16 @@ void rename_file(const std::string& from, const std::string& to, const bool repl
     return;
   }
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return;
-  if (errno == EEXIST) throw Error(ErrorKind::kOutputExists, "the output '" + to + "' exists already", to, EEXIST);
+  if (errno == EEXIST)
+    throw Error(ErrorKind::kOutputExists, "the output '" + to + "' exists already", to, EEXIST);
   if (errno != EINVAL && errno != ENOSYS) throw_errno(errno, "rename the finished file to", to);
-  // A file system without RENAME_NOREPLACE: a hard link fails just as safely where the name is taken.
+  // A file system without RENAME_NOREPLACE: a hard link fails just as safely where the name is
+  // taken.
   if (::link(from.c_str(), to.c_str()) != 0) {
-    if (errno == EEXIST) throw Error(ErrorKind::kOutputExists, "the output '" + to + "' exists already", to, EEXIST);
-    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) throw_errno(errno, "rename the finished file to", to);
+    if (errno == EEXIST)
+      throw Error(ErrorKind::kOutputExists, "the output '" + to + "' exists already", to, EEXIST);
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)
+      throw_errno(errno, "rename the finished file to", to);
     // Neither (FAT): only a look remains.
     if (::access(to.c_str(), F_OK) == 0)
       throw Error(ErrorKind::kOutputExists, "the output '" + to + "' exists already", to, EEXIST);

@@ -1,4 +1,5 @@
-// Files as the crash-safe output needs them: descriptors that close themselves, whole writes, durable renames.
+// Files as the crash-safe output needs them: descriptors that close themselves, whole writes,
+// durable renames.
 #pragma once
 
 #include <cstddef>
@@ -10,14 +11,16 @@
 
 namespace streamvsr {
 
-// Purpose: owns a file descriptor. Thread-safety: none. Every failure throws kIo with path and errno.
+// Purpose: owns a file descriptor. Thread-safety: none. Every failure throws kIo with path and
+// errno.
 class File {
  public:
   File() = default;
   // flags and mode as open(2); O_CLOEXEC is added.
   File(const std::string& path, int flags, unsigned mode = 0666);
   ~File();
-  File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
+  File(File&& other) noexcept
+      : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)) {}
   File& operator=(File&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
     std::swap(path_, other.path_);
@@ -33,7 +36,8 @@ class File {
   void truncate(std::int64_t size);
   void sync();       // data and metadata durable (fsync)
   void sync_data();  // data durable (fdatasync)
-  // False when another open description holds the lock (flock, exclusive); it goes with the descriptor.
+  // False when another open description holds the lock (flock, exclusive); it goes with the
+  // descriptor.
   bool try_lock();
 
  private:

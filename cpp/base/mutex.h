@@ -23,10 +23,13 @@ class SV_THREAD(capability("mutex")) Mutex {
   std::mutex mutex_;
 };
 
-// Holds a Mutex for a scope. Waiting goes through Condition, so the analysis sees it held throughout.
+// Holds a Mutex for a scope. Waiting goes through Condition, so the analysis sees it held
+// throughout.
 class SV_THREAD(scoped_lockable) Lock {
  public:
-  explicit Lock(Mutex& mutex) SV_THREAD(acquire_capability(mutex)) : mutex_(mutex) { mutex_.lock(); }
+  explicit Lock(Mutex& mutex) SV_THREAD(acquire_capability(mutex)) : mutex_(mutex) {
+    mutex_.lock();
+  }
   ~Lock() SV_THREAD(release_capability()) { mutex_.unlock(); }
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
@@ -35,7 +38,8 @@ class SV_THREAD(scoped_lockable) Lock {
   Mutex& mutex_;
 };
 
-// A condition variable over Mutex. Wait in a loop on the condition itself: wake-ups may be spurious.
+// A condition variable over Mutex. Wait in a loop on the condition itself: wake-ups may be
+// spurious.
 class Condition {
  public:
   void wait(Mutex& mutex) REQUIRES(mutex) { condition_.wait(mutex); }

@@ -11,10 +11,10 @@
 
 namespace streamvsr {
 
-// Purpose: hands items from one stage to the next and makes a fast producer wait for a slow consumer.
-// Thread-safety: every call may come from any thread. Ownership: items are moved in and out.
-// At least one item is admitted whatever its size, so an item larger than the bound cannot deadlock.
-// fail() wakes both ends: push and pop then rethrow the first failure given, forever.
+// Purpose: hands items from one stage to the next and makes a fast producer wait for a slow
+// consumer. Thread-safety: every call may come from any thread. Ownership: items are moved in and
+// out. At least one item is admitted whatever its size, so an item larger than the bound cannot
+// deadlock. fail() wakes both ends: push and pop then rethrow the first failure given, forever.
 template <class T>
 class ByteQueue {
  public:

@@ -1,6 +1,5 @@
 // Error -> the class of streamvsr.errors with its name.
 #include "base/error.h"
-
 #include "bindings/bindings.h"
 
 namespace py = pybind11;
@@ -11,16 +10,26 @@ namespace {
 
 const char* class_name(const ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kNotFound: return "InputNotFoundError";
-    case ErrorKind::kInput: return "InputError";
-    case ErrorKind::kDamaged: return "DamagedInputError";
-    case ErrorKind::kConfig: return "ConfigError";
-    case ErrorKind::kOutputExists: return "OutputExistsError";
-    case ErrorKind::kIo: return "OutputError";
-    case ErrorKind::kMemory: return "MemoryLimitError";
-    case ErrorKind::kModel: return "ModelError";
-    case ErrorKind::kStopped: return "StoppedError";
-    case ErrorKind::kInternal: return "InternalError";
+    case ErrorKind::kNotFound:
+      return "InputNotFoundError";
+    case ErrorKind::kInput:
+      return "InputError";
+    case ErrorKind::kDamaged:
+      return "DamagedInputError";
+    case ErrorKind::kConfig:
+      return "ConfigError";
+    case ErrorKind::kOutputExists:
+      return "OutputExistsError";
+    case ErrorKind::kIo:
+      return "OutputError";
+    case ErrorKind::kMemory:
+      return "MemoryLimitError";
+    case ErrorKind::kModel:
+      return "ModelError";
+    case ErrorKind::kStopped:
+      return "StoppedError";
+    case ErrorKind::kInternal:
+      return "InternalError";
   }
   return "InternalError";
 }
@@ -32,7 +41,8 @@ void bind_errors(py::module_&) {
     try {
       if (pointer) std::rethrow_exception(pointer);
     } catch (const Error& error) {
-      const py::object type = py::module_::import("streamvsr.errors").attr(class_name(error.kind()));
+      const py::object type =
+          py::module_::import("streamvsr.errors").attr(class_name(error.kind()));
       const py::object value = type(error.what(), error.path(), error.code());
       PyErr_SetObject(type.ptr(), value.ptr());
     }

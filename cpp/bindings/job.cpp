@@ -1,10 +1,11 @@
+#include "pipeline/job.h"
+
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
 #include "base/cpu.h"
 #include "bindings/bindings.h"
 #include "enhance/network_enhancer.h"
-#include "pipeline/job.h"
 
 namespace py = pybind11;
 
@@ -43,7 +44,8 @@ Report run(Job& job, const py::object& progress, const double interval) {
     const py::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     if (progress.is_none() || std::chrono::steady_clock::now() < next) return;
-    next += std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::duration<double>(interval));
+    next += std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+        std::chrono::duration<double>(interval));
     progress(now);
   };
   const py::gil_scoped_release release;
@@ -68,25 +70,30 @@ using JobHolder = std::unique_ptr<Job, ReleaseAndDelete>;
 }  // namespace
 
 void bind_job(py::module_& m) {
-  py::class_<PythonConfig>(m, "JobConfig", "Parameters of a job; every attribute has a default but input and output.")
+  py::class_<PythonConfig>(
+      m, "JobConfig", "Parameters of a job; every attribute has a default but input and output.")
       .def(py::init<>())
       .def_readwrite("input", &PythonConfig::input)
       .def_readwrite("output", &PythonConfig::output)
       .def_readwrite("overwrite", &PythonConfig::overwrite)
       .def_readwrite("strict", &PythonConfig::strict)
-      .def_readwrite("container", &PythonConfig::container, "mp4, mov, mkv; '': from the output's suffix")
+      .def_readwrite("container", &PythonConfig::container,
+                     "mp4, mov, mkv; '': from the output's suffix")
       .def_readwrite("video_codec", &PythonConfig::video_codec, "h264, hevc or ffv1")
       .def_readwrite("crf", &PythonConfig::crf, "negative: the codec's default")
       .def_readwrite("encoder_preset", &PythonConfig::encoder_preset, "'': medium")
-      .def_readwrite("pixel_format", &PythonConfig::pixel_format, "'': the source's, or the nearest the codec takes")
+      .def_readwrite("pixel_format", &PythonConfig::pixel_format,
+                     "'': the source's, or the nearest the codec takes")
       .def_readwrite("encoder_options", &PythonConfig::encoder_options)
       .def_readwrite("encoder_threads", &PythonConfig::encoder_threads, "0: one per core")
       .def_readwrite("decoder_threads", &PythonConfig::decoder_threads, "0: one per core")
       .def_readwrite("compute_threads", &PythonConfig::compute_threads, "0: one per core")
       .def_readwrite("segment_seconds", &PythonConfig::segment_seconds, "s of source time, above 0")
-      .def_readwrite("max_memory_mb", &PythonConfig::max_memory_mb, "MiB of frames in flight, at least 64")
+      .def_readwrite("max_memory_mb", &PythonConfig::max_memory_mb,
+                     "MiB of frames in flight, at least 64")
       .def_readwrite("network_path", &PythonConfig::network_path, "a network file, or 'nearest'")
-      .def_readwrite("brgemm_path", &PythonConfig::brgemm_path, "the microkernel library; '': the engine's own loops")
+      .def_readwrite("brgemm_path", &PythonConfig::brgemm_path,
+                     "the microkernel library; '': the engine's own loops")
       .def_readwrite("precision", &PythonConfig::precision, "auto, bf16 or fp32")
       .def_readwrite("passes", &PythonConfig::passes, "how often the network is applied")
       .def_readwrite("scale", &PythonConfig::scale, "of 'nearest'");
@@ -131,18 +138,23 @@ void bind_job(py::module_& m) {
       .def_readonly("encoder", &PlanSummary::encoder)
       .def_readonly("enhancer", &PlanSummary::enhancer)
       .def_readonly("copied_streams", &PlanSummary::copied_streams);
-  py::class_<Job, JobHolder>(m, "Job", "One film in, one film out: plans at construction, runs once.")
+  py::class_<Job, JobHolder>(m, "Job",
+                             "One film in, one film out: plans at construction, runs once.")
       .def(py::init([](const PythonConfig& config) {
              const py::gil_scoped_release release;
-             return JobHolder(std::make_unique<Job>(config, make_enhancer(config), check_signals).release());
+             return JobHolder(
+                 std::make_unique<Job>(config, make_enhancer(config), check_signals).release());
            }),
            py::arg("config"))
       .def_property_readonly("plan", &Job::summary)
       .def("run", &run, py::arg("progress") = py::none(), py::arg("interval") = 0.25,
-           "Runs to the end with the GIL released; progress(Progress) is called about every `interval` seconds. Raises the "
-           "first error; a KeyboardInterrupt or an exception of the callback stops the job and passes on. After any failure "
+           "Runs to the end with the GIL released; progress(Progress) is called about every "
+           "`interval` seconds. Raises the "
+           "first error; a KeyboardInterrupt or an exception of the callback stops the job and "
+           "passes on. After any failure "
            "nothing is left behind.")
-      .def("close", &Job::close, py::call_guard<py::gil_scoped_release>(), "Frees network, threads and buffers.")
+      .def("close", &Job::close, py::call_guard<py::gil_scoped_release>(),
+           "Frees network, threads and buffers.")
       .def("stop", &Job::stop, "Ends a run from another thread, within a second.");
 }
 

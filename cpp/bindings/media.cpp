@@ -15,7 +15,8 @@ void bind_media(py::module_& m) {
       .def_readonly("profile", &StreamInfo::profile)
       .def_readonly("width", &StreamInfo::width, "samples, before rotation; 0 without pictures")
       .def_readonly("height", &StreamInfo::height)
-      .def_readonly("sample_aspect_ratio", &StreamInfo::sample_aspect_ratio, "such as '128:117'; '' unknown")
+      .def_readonly("sample_aspect_ratio", &StreamInfo::sample_aspect_ratio,
+                    "such as '128:117'; '' unknown")
       .def_readonly("pixel_format", &StreamInfo::pixel_format)
       .def_readonly("frame_rate", &StreamInfo::frame_rate, "mean, 1/s; 0 unknown")
       .def_readonly("frames", &StreamInfo::frames, "as the container says; -1 unknown")
@@ -27,7 +28,8 @@ void bind_media(py::module_& m) {
       .def_readonly("language", &StreamInfo::language)
       .def_readonly("title", &StreamInfo::title)
       .def_readonly("disposition", &StreamInfo::disposition)
-      .def_readonly("color_range", &StreamInfo::color_range, "'' where the file does not say; so the next four")
+      .def_readonly("color_range", &StreamInfo::color_range,
+                    "'' where the file does not say; so the next four")
       .def_readonly("color_space", &StreamInfo::color_space)
       .def_readonly("color_transfer", &StreamInfo::color_transfer)
       .def_readonly("color_primaries", &StreamInfo::color_primaries)
@@ -50,7 +52,8 @@ void bind_media(py::module_& m) {
       .def_readonly("metadata", &MediaInfo::metadata)
       .def_readonly("chapters", &MediaInfo::chapters)
       .def_readonly("streams", &MediaInfo::streams)
-      .def_readonly("video_index", &MediaInfo::video_index, "the stream that would be enhanced; -1 without one");
+      .def_readonly("video_index", &MediaInfo::video_index,
+                    "the stream that would be enhanced; -1 without one");
   m.def("probe", &probe, py::arg("path"), py::call_guard<py::gil_scoped_release>(),
         "What a file holds. Raises InputNotFoundError or InputError.");
 }

@@ -15,8 +15,8 @@ struct PlaneFormat {
   int plane_count = 3;  // 1: gray. 3: Y, Cb, Cr (or G, B, R when rgb). 4: with alpha, full size.
   int log2_sub_x = 1;   // chroma's horizontal subsampling, planes 1 and 2
   int log2_sub_y = 1;   // chroma's vertical subsampling
-  int depth = 8;        // bits used of each sample: 8 is stored as uint8, 9..16 as uint16, native endian
-  bool rgb = false;     // planes are G, B, R in FFmpeg's planar order
+  int depth = 8;  // bits used of each sample: 8 is stored as uint8, 9..16 as uint16, native endian
+  bool rgb = false;  // planes are G, B, R in FFmpeg's planar order
 
   int bytes_per_sample() const { return depth > 8 ? 2 : 1; }
   int plane_width(int plane) const {
@@ -31,8 +31,9 @@ struct PlaneFormat {
 // Where chroma samples lie relative to luma, as ITU-T H.273 and zimg name the positions.
 enum class ChromaSiting { kLeft, kCenter, kTopLeft, kTop, kBottomLeft, kBottom };
 
-// Purpose: owns one picture. Rows are 64-byte aligned; stride is in bytes, positive, equal for no two planes
-// by promise. Thread-safety: like a vector. Moving is cheap; copying is explicit through clone().
+// Purpose: owns one picture. Rows are 64-byte aligned; stride is in bytes, positive, equal for no
+// two planes by promise. Thread-safety: like a vector. Moving is cheap; copying is explicit through
+// clone().
 class Planes {
  public:
   Planes() = default;

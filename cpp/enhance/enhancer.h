@@ -1,5 +1,5 @@
-// What the pipeline knows of the C stage's work: planes in, planes out. The only header of enhance that
-// pipeline may include; it knows nothing of networks.
+// What the pipeline knows of the C stage's work: planes in, planes out. The only header of enhance
+// that pipeline may include; it knows nothing of networks.
 #pragma once
 
 #include <cstddef>
@@ -16,15 +16,16 @@ namespace streamvsr {
 
 // One source picture and what is known of it.
 struct EnhanceInput {
-  const Planes* picture = nullptr;             // owned by the caller, untouched
-  ChromaSiting siting = ChromaSiting::kLeft;   // of picture's chroma
-  bool full_range = false;                     // samples span the whole code range
-  float codec_strength = 0.0F;                 // docs/network-format.md; 0 = lossless source
+  const Planes* picture = nullptr;            // owned by the caller, untouched
+  ChromaSiting siting = ChromaSiting::kLeft;  // of picture's chroma
+  bool full_range = false;                    // samples span the whole code range
+  float codec_strength = 0.0F;                // docs/network-format.md; 0 = lossless source
 };
 
 // Purpose: turns source pictures into enhanced ones. Ownership: results belong to the caller.
 // Thread-safety: run() is called by one thread at a time; it may use threads of its own.
-// Determinism: a picture's result depends on that picture alone, never on its neighbours in the batch.
+// Determinism: a picture's result depends on that picture alone, never on its neighbours in the
+// batch.
 class Enhancer {
  public:
   virtual ~Enhancer() = default;

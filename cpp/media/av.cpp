@@ -16,9 +16,11 @@ LogSink* sink_of(void* context) {
   if (context != nullptr) {
     const auto* const type = *static_cast<const AVClass* const*>(context);
     if (type == avcodec_get_class()) {
-      if (auto* const sink = static_cast<LogSink*>(static_cast<AVCodecContext*>(context)->opaque)) return sink;
+      if (auto* const sink = static_cast<LogSink*>(static_cast<AVCodecContext*>(context)->opaque))
+        return sink;
     } else if (type == avformat_get_class()) {
-      if (auto* const sink = static_cast<LogSink*>(static_cast<AVFormatContext*>(context)->opaque)) return sink;
+      if (auto* const sink = static_cast<LogSink*>(static_cast<AVFormatContext*>(context)->opaque))
+        return sink;
     }
   }
   return current_sink;
@@ -80,8 +82,8 @@ std::string av_text(const int code) {
   return text;
 }
 
-int check(const int result, const std::string_view doing, const std::string& what, const ErrorKind kind,
-          const LogSink* const log) {
+int check(const int result, const std::string_view doing, const std::string& what,
+          const ErrorKind kind, const LogSink* const log) {
   if (result >= 0) return result;
   if (result == AVERROR(ENOMEM)) throw std::bad_alloc();
   std::string message = "cannot " + std::string(doing) + " '" + what + "': " + av_text(result);
@@ -161,8 +163,8 @@ double stream_rotation(const AVStream& stream) {
   const std::int32_t* matrix = nullptr;
 #if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
   if (const AVPacketSideData* const data =
-          av_packet_side_data_get(stream.codecpar->coded_side_data, stream.codecpar->nb_coded_side_data,
-                                  AV_PKT_DATA_DISPLAYMATRIX))
+          av_packet_side_data_get(stream.codecpar->coded_side_data,
+                                  stream.codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX))
     matrix = reinterpret_cast<const std::int32_t*>(data->data);
 #else
   matrix = reinterpret_cast<const std::int32_t*>(

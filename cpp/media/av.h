@@ -1,9 +1,11 @@
-// The one header through which the project sees FFmpeg: every handle as a unique_ptr of one pointer's size,
-// every call checked, every difference between the supported versions (FFmpeg 5.1 to 8) bridged here.
+// The one header through which the project sees FFmpeg: every handle as a unique_ptr of one
+// pointer's size, every call checked, every difference between the supported versions (FFmpeg 5.1
+// to 8) bridged here.
 #pragma once
 
 extern "C" {
 #include <libavcodec/avcodec.h>
+#include <libavcodec/bsf.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avutil.h>
 #include <libavutil/channel_layout.h>
@@ -47,6 +49,7 @@ using CodecPtr = std::unique_ptr<AVCodecContext, FreeByRef<avcodec_free_context>
 using ParametersPtr = std::unique_ptr<AVCodecParameters, FreeByRef<avcodec_parameters_free>>;
 using InputPtr = std::unique_ptr<AVFormatContext, FreeByRef<avformat_close_input>>;
 using MuxerPtr = std::unique_ptr<AVFormatContext, FreeBy<avformat_free_context>>;
+using BsfPtr = std::unique_ptr<AVBSFContext, FreeByRef<av_bsf_free>>;
 using ScalerPtr = std::unique_ptr<SwsContext, FreeBy<sws_freeContext>>;
 using SubtitlePtr = std::unique_ptr<AVSubtitle, FreeBy<avsubtitle_free>>;
 
@@ -54,9 +57,10 @@ PacketPtr make_packet();
 FramePtr make_frame();
 ParametersPtr copy_parameters(const AVCodecParameters& from);
 
-// Purpose: keeps FFmpeg's own words for error messages. FFmpeg logs through one global callback, called from
-// codec threads too: lines are routed by the `opaque` of the codec or format context they come from and, where there is
-// none, by the sink that the calling thread has put in place. Thread-safety: all calls, from any thread.
+// Purpose: keeps FFmpeg's own words for error messages. FFmpeg logs through one global callback,
+// called from codec threads too: lines are routed by the `opaque` of the codec or format context
+// they come from and, where there is none, by the sink that the calling thread has put in place.
+// Thread-safety: all calls, from any thread.
 class LogSink {
  public:
   // Takes a line of AV_LOG_ERROR or worse.
@@ -91,8 +95,8 @@ void install_log_routing();
 std::string av_text(int code);
 
 // Passes a result on, or throws: "cannot <doing> '<what>': <FFmpeg's text> (<its last words>)".
-int check(int result, std::string_view doing, const std::string& what, ErrorKind kind = ErrorKind::kInput,
-          const LogSink* log = nullptr);
+int check(int result, std::string_view doing, const std::string& what,
+          ErrorKind kind = ErrorKind::kInput, const LogSink* log = nullptr);
 
 // A dictionary built for one call.
 class Dictionary {
@@ -121,7 +125,8 @@ bool frame_is_corrupt(const AVFrame& frame);
 bool frame_is_interlaced(const AVFrame& frame);
 void mark_plain_frame(AVFrame& frame);  // progressive, picture type left to the encoder
 int channel_count(const AVCodecParameters& parameters);
-// Copies side data that describes the whole stream (rotation, mastering display, content light, ...).
+// Copies side data that describes the whole stream (rotation, mastering display, content light,
+// ...).
 void copy_stream_side_data(const AVStream& from, AVStream& to);
 // Counter-clockwise rotation in degrees from the display matrix; 0 without one.
 double stream_rotation(const AVStream& stream);

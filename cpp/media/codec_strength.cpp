@@ -15,10 +15,14 @@ double from_step(const double step) { return 6.0 * std::log2(std::max(step, 1e-3
 // Bits that a codec needs for the quality H.264 gives with one.
 double efficiency(const AVCodecID codec) {
   switch (codec) {
-    case AV_CODEC_ID_HEVC: return 0.6;
-    case AV_CODEC_ID_AV1: return 0.5;
-    case AV_CODEC_ID_VP9: return 0.65;
-    default: return 1.0;
+    case AV_CODEC_ID_HEVC:
+      return 0.6;
+    case AV_CODEC_ID_AV1:
+      return 0.5;
+    case AV_CODEC_ID_VP9:
+      return 0.65;
+    default:
+      return 1.0;
   }
 }
 
@@ -28,7 +32,8 @@ double from_bits(const double bits_per_pixel, const AVCodecID codec) {
 
 bool only_lossless(const AVCodecID codec) {
   const AVCodecDescriptor* const d = avcodec_descriptor_get(codec);
-  return d != nullptr && (d->props & AV_CODEC_PROP_LOSSLESS) != 0 && (d->props & AV_CODEC_PROP_LOSSY) == 0;
+  return d != nullptr && (d->props & AV_CODEC_PROP_LOSSLESS) != 0 &&
+         (d->props & AV_CODEC_PROP_LOSSY) == 0;
 }
 
 // The mean over the blocks, weighted by their area.
@@ -37,7 +42,8 @@ double mean_quantiser(const AVVideoEncParams& parameters) {
   double sum = 0.0;
   double area = 0.0;
   for (unsigned i = 0; i < parameters.nb_blocks; ++i) {
-    const AVVideoBlockParams& block = *av_video_enc_params_block(const_cast<AVVideoEncParams*>(&parameters), i);
+    const AVVideoBlockParams& block =
+        *av_video_enc_params_block(const_cast<AVVideoEncParams*>(&parameters), i);
     const double weight = static_cast<double>(block.w) * block.h;
     sum += weight * block.delta_qp;
     area += weight;
@@ -48,22 +54,27 @@ double mean_quantiser(const AVVideoEncParams& parameters) {
 }  // namespace
 
 bool exports_quantisers(const AVCodecID codec) {
-  return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_MPEG2VIDEO || codec == AV_CODEC_ID_MPEG1VIDEO ||
-         codec == AV_CODEC_ID_MPEG4 || codec == AV_CODEC_ID_VP9;
+  return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_MPEG2VIDEO ||
+         codec == AV_CODEC_ID_MPEG1VIDEO || codec == AV_CODEC_ID_MPEG4 || codec == AV_CODEC_ID_VP9;
 }
 
 double StrengthMeter::quantiser(const AVFrame& frame, const int packet_bytes) const {
-  if (const AVFrameSideData* const data = av_frame_get_side_data(&frame, AV_FRAME_DATA_VIDEO_ENC_PARAMS)) {
+  if (const AVFrameSideData* const data =
+          av_frame_get_side_data(&frame, AV_FRAME_DATA_VIDEO_ENC_PARAMS)) {
     const auto& parameters = *reinterpret_cast<const AVVideoEncParams*>(data->data);
     const double q = mean_quantiser(parameters);
     switch (parameters.type) {
       case AV_VIDEO_ENC_PARAMS_H264: {
-        const AVPixFmtDescriptor* const d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
+        const AVPixFmtDescriptor* const d =
+            av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
         return q - 6.0 * (d->comp[0].depth - 8);  // the scale starts lower for deeper samples
       }
-      case AV_VIDEO_ENC_PARAMS_MPEG2: return from_step(q);  // a flat matrix of 16 makes the step the scale itself
-      case AV_VIDEO_ENC_PARAMS_VP9: return q / 4.8 - 1.9;   // 0..255 over the same range of steps, near exponential
-      default: break;
+      case AV_VIDEO_ENC_PARAMS_MPEG2:
+        return from_step(q);  // a flat matrix of 16 makes the step the scale itself
+      case AV_VIDEO_ENC_PARAMS_VP9:
+        return q / 4.8 - 1.9;  // 0..255 over the same range of steps, near exponential
+      default:
+        break;
     }
   }
   const double pixels = static_cast<double>(frame.width) * frame.height;

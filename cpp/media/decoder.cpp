@@ -7,14 +7,20 @@ namespace streamvsr {
 
 namespace {
 
-// Packets whose size is remembered while their frames are in the decoder; more would be a decoder that never answers.
+// Packets whose size is remembered while their frames are in the decoder; more would be a decoder
+// that never answers.
 constexpr std::size_t kRememberedPackets = 512;
+// Errors in a row after which a decoder is given up: it would never come to an end.
+constexpr int kMostErrors = 10'000;
 
 bool same_samples(const AVFrame& a, const AVFrame& b) {
   if (a.format != b.format || a.width != b.width || a.height != b.height) return false;
-  const auto format = plane_format(nearest_planar(static_cast<AVPixelFormat>(a.format)), a.width, a.height);
+  const auto format =
+      plane_format(nearest_planar(static_cast<AVPixelFormat>(a.format)), a.width, a.height);
   const auto* const d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(a.format));
-  if (!format || format->plane_count != d->nb_components || (d->flags & AV_PIX_FMT_FLAG_PLANAR) == 0) return false;
+  if (!format || format->plane_count != d->nb_components ||
+      (d->flags & AV_PIX_FMT_FLAG_PLANAR) == 0)
+    return false;
   for (int p = 0; p < format->plane_count; ++p) {
     const auto row = static_cast<std::size_t>(format->plane_width(p)) * format->bytes_per_sample();
     for (int y = 0; y < format->plane_height(p); ++y)
@@ -27,7 +33,8 @@ bool same_samples(const AVFrame& a, const AVFrame& b) {
 
 }  // namespace
 
-Decoder::Decoder(const std::string& path, const DecoderSettings& settings) : path_(path), settings_(settings) {
+Decoder::Decoder(const std::string& path, const DecoderSettings& settings)
+    : path_(path), settings_(settings) {
   open(std::max(1, settings.threads));
 }
 
@@ -54,14 +61,18 @@ void Decoder::open(const int threads) {
   codec_->opaque = codec_log_.get();
   codec_->pkt_timebase = input_->stream(video).time_base;
   codec_->thread_count = threads;
-  codec_->thread_type = parameters.codec_id == AV_CODEC_ID_H264 ? FF_THREAD_SLICE : FF_THREAD_FRAME | FF_THREAD_SLICE;
-  constexpr int kThreaded = AV_CODEC_CAP_FRAME_THREADS | AV_CODEC_CAP_SLICE_THREADS | AV_CODEC_CAP_OTHER_THREADS;
+  codec_->thread_type =
+      parameters.codec_id == AV_CODEC_ID_H264 ? FF_THREAD_SLICE : FF_THREAD_FRAME | FF_THREAD_SLICE;
+  constexpr int kThreaded =
+      AV_CODEC_CAP_FRAME_THREADS | AV_CODEC_CAP_SLICE_THREADS | AV_CODEC_CAP_OTHER_THREADS;
   parallel_ = threads > 1 && (decoder->capabilities & kThreaded) != 0;
   // Bit-exact: some inverse transforms have a quicker, different form on some processors.
   codec_->flags |= AV_CODEC_FLAG_BITEXACT;
-  if (exports_quantisers(parameters.codec_id)) codec_->export_side_data |= AV_CODEC_EXPORT_DATA_VIDEO_ENC_PARAMS;
+  if (exports_quantisers(parameters.codec_id))
+    codec_->export_side_data |= AV_CODEC_EXPORT_DATA_VIDEO_ENC_PARAMS;
   const LogSink::Scope scope(*codec_log_);
-  check(avcodec_open2(codec_.get(), decoder, nullptr), "open the decoder of", path_, ErrorKind::kInput, codec_log_.get());
+  check(avcodec_open2(codec_.get(), decoder, nullptr), "open the decoder of", path_,
+        ErrorKind::kInput, codec_log_.get());
   if (!strength_) strength_.emplace(parameters.codec_id, settings_.bits_per_pixel);
   packet_pending_ = flushed_ = drained_ = false;
   return_errors_ = 0;
@@ -95,18 +106,17 @@ bool Decoder::feed() {
 FramePtr Decoder::decode() {
   const LogSink::Scope scope(*codec_log_);
   FramePtr frame = make_frame();
+  const int before = errors();
   for (;;) {
-    const int before = errors();
     const int result = avcodec_receive_frame(codec_.get(), frame.get());
     if (result >= 0) {
       if (frame_is_corrupt(*frame)) ++return_errors_;
-      if (!parallel_ && errors() != before && words_.empty()) words_ = codec_log_->last_words();
       return frame;
     }
     if (result == AVERROR_EOF) return nullptr;
     if (result == AVERROR(ENOMEM)) throw std::bad_alloc();
     if (result != AVERROR(EAGAIN)) {
-      ++return_errors_;
+      if (++return_errors_ - before > kMostErrors) return nullptr;
       continue;
     }
     if (!feed() && !flushed_) {
@@ -154,10 +164,11 @@ void Decoder::reopen_single() {
   open(1);
   parallel_ = false;
   if (!last) return;
-  if (last_pts != AV_NOPTS_VALUE &&
-      av_seek_frame(&input_->format(), input_->video_index(), last_pts, AVSEEK_FLAG_BACKWARD) >= 0) {
+  if (last_pts != AV_NOPTS_VALUE && av_seek_frame(&input_->format(), input_->video_index(),
+                                                  last_pts, AVSEEK_FLAG_BACKWARD) >= 0) {
     while (const FramePtr frame = decode()) {
-      if (frame->best_effort_timestamp == AV_NOPTS_VALUE || frame->best_effort_timestamp > last_pts) break;
+      if (frame->best_effort_timestamp == AV_NOPTS_VALUE || frame->best_effort_timestamp > last_pts)
+        break;
       if (frame->best_effort_timestamp == last_pts && same_samples(*frame, *last)) {
         damaged_ = damaged;
         return;
@@ -176,7 +187,7 @@ SourcePicture Decoder::finish(FramePtr frame) {
   raw_pts_ = raw;
   std::int64_t duration = frame_duration(*frame);
   if (duration <= 0) duration = settings_.nominal_duration;
-  std::int64_t pts = raw != AV_NOPTS_VALUE ? raw + pts_offset_
+  std::int64_t pts = raw != AV_NOPTS_VALUE         ? raw + pts_offset_
                      : last_pts_ != AV_NOPTS_VALUE ? last_pts_ + duration
                                                    : 0;
   if (last_pts_ != AV_NOPTS_VALUE && pts <= last_pts_) {
@@ -200,7 +211,8 @@ SourcePicture Decoder::finish(FramePtr frame) {
   picture.duration = duration;
   picture.codec_strength = strength_->next(*frame, bytes);
   picture.interlaced = frame_is_interlaced(*frame);
-  if (settings_.format == AV_PIX_FMT_NONE) settings_.format = nearest_planar(static_cast<AVPixelFormat>(frame->format));
+  if (settings_.format == AV_PIX_FMT_NONE)
+    settings_.format = nearest_planar(static_cast<AVPixelFormat>(frame->format));
   if (settings_.width == 0) {
     settings_.width = frame->width;
     settings_.height = frame->height;
@@ -214,8 +226,8 @@ SourcePicture Decoder::finish(FramePtr frame) {
     if (av_frame_copy_props(first_frame_.get(), frame.get()) < 0) throw std::bad_alloc();
     first_frame_->format = frame->format;
   }
-  picture.planes =
-      fitter_->fits(*frame) ? to_planes(*frame, plane_format_) : to_planes(*fitter_->fit(*frame), plane_format_);
+  picture.planes = fitter_->fits(*frame) ? to_planes(*frame, plane_format_)
+                                         : to_planes(*fitter_->fit(*frame), plane_format_);
   return picture;
 }
 
@@ -225,6 +237,8 @@ std::optional<SourcePicture> Decoder::next() {
   return finish(std::move(frame));
 }
 
-std::int64_t Decoder::bytes_read() const { return earlier_bytes_ + input_->format().pb->bytes_read; }
+std::int64_t Decoder::bytes_read() const {
+  return earlier_bytes_ + input_->format().pb->bytes_read;
+}
 
 }  // namespace streamvsr

@@ -25,20 +25,23 @@ struct SourcePicture {
 };
 
 struct DecoderSettings {
-  int threads = 1;                              // >= 1
-  AVPixelFormat format = AV_PIX_FMT_NONE;       // of the planes handed out; NONE: nearest to the first frame's
-  int width = 0, height = 0;                    // of the planes handed out; 0: the first frame's
-  double bits_per_pixel = 0.0;                  // the stream's mean, for the codec strength
-  std::int64_t nominal_duration = 1;            // ticks; used where the stream says nothing
+  int threads = 1;  // >= 1
+  AVPixelFormat format =
+      AV_PIX_FMT_NONE;          // of the planes handed out; NONE: nearest to the first frame's
+  int width = 0, height = 0;    // of the planes handed out; 0: the first frame's
+  double bits_per_pixel = 0.0;  // the stream's mean, for the codec strength
+  std::int64_t nominal_duration = 1;  // ticks; used where the stream says nothing
 };
 
 // Purpose: hands out every picture the stream holds, the last ones included. Thread-safety: none.
 //
-// Note [damage]: a decoder with frame threads conceals an error differently on every run, one with slice threads otherwise
-// than one without. So pictures are held back until the next ones (as many as the codec reorders by, since those may refer
-// to a damaged one) came without an error; at the first error the decoder is reopened with one thread, goes back to the key
-// frame before the last picture handed out, proves by its samples that it found that picture again (else starts from the
-// beginning), and stays with one thread. H.264 has slice threads only: its exported quantisers are racy under frame threads.
+// Note [damage]: a decoder with frame threads conceals an error differently on every run, one with
+// slice threads otherwise than one without. So pictures are held back until the next ones (as many
+// as the codec reorders by, since those may refer to a damaged one) came without an error; at the
+// first error the decoder is reopened with one thread, goes back to the key frame before the last
+// picture handed out, proves by its samples that it found that picture again (else starts from the
+// beginning), and stays with one thread. H.264 has slice threads only: its exported quantisers are
+// racy under frame threads.
 class Decoder {
  public:
   Decoder(const std::string& path, const DecoderSettings& settings);
@@ -54,15 +57,16 @@ class Decoder {
   AVPixelFormat format() const { return settings_.format; }
   const PlaneFormat& planes() const { return plane_format_; }
   std::int64_t bytes_read() const;
-  // The first decoded frame's description (format, colour, aspect; no samples), for the plan; null before the first next().
+  // The first decoded frame's description (format, colour, aspect; no samples), for the plan; null
+  // before the first next().
   const AVFrame* first_frame() const { return first_frame_.get(); }
 
  private:
   void open(int threads);
-  FramePtr decode();                 // the next frame in presentation order; null at the end
-  bool feed();                       // one packet more into the decoder; false when there is none
+  FramePtr decode();  // the next frame in presentation order; null at the end
+  bool feed();        // one packet more into the decoder; false when there is none
   int errors() const;
-  FramePtr next_sound();             // the same without frames that an error may have touched
+  FramePtr next_sound();  // the same without frames that an error may have touched
   void reopen_single();
   SourcePicture finish(FramePtr frame);
 
@@ -75,19 +79,19 @@ class Decoder {
   PacketPtr packet_ = make_packet();
   bool packet_pending_ = false;
   bool flushed_ = false;
-  bool parallel_ = false;     // more than one thread: see Note [damage]
-  int return_errors_ = 0;     // packets or frames refused since the last open()
+  bool parallel_ = false;  // more than one thread: see Note [damage]
+  int return_errors_ = 0;  // packets or frames refused since the last open()
   std::deque<FramePtr> held_;
   bool drained_ = false;
   std::map<std::int64_t, int> packet_bytes_;  // of packets in the decoder, by pts
   std::int64_t delivered_ = 0;
-  std::int64_t raw_pts_ = AV_NOPTS_VALUE;     // of the last frame handed out, before repairs
-  FramePtr last_frame_;                       // while parallel_: the last frame handed out
-  std::int64_t last_pts_ = AV_NOPTS_VALUE;    // after repairs
-  std::int64_t pts_offset_ = 0;               // re-basing after a jump back
+  std::int64_t raw_pts_ = AV_NOPTS_VALUE;   // of the last frame handed out, before repairs
+  FramePtr last_frame_;                     // while parallel_: the last frame handed out
+  std::int64_t last_pts_ = AV_NOPTS_VALUE;  // after repairs
+  std::int64_t pts_offset_ = 0;             // re-basing after a jump back
   std::int64_t damaged_ = 0;
   std::string words_;
-  std::int64_t earlier_bytes_ = 0;            // read by demuxers that were reopened
+  std::int64_t earlier_bytes_ = 0;  // read by demuxers that were reopened
   std::optional<StrengthMeter> strength_;
   std::optional<FrameFitter> fitter_;
   FramePtr first_frame_;

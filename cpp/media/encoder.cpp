@@ -12,7 +12,8 @@ struct CodecChoice {
   double crf;  // default; negative: the codec has no such parameter
 };
 // CRF defaults: visually lossless for each codec's own scale.
-constexpr CodecChoice kCodecs[] = {{"h264", "libx264", 18.0}, {"hevc", "libx265", 20.0}, {"ffv1", "ffv1", -1.0}};
+constexpr CodecChoice kCodecs[] = {
+    {"h264", "libx264", 18.0}, {"hevc", "libx265", 20.0}, {"ffv1", "ffv1", -1.0}};
 // x265 reorders by this much at most (B frames with a pyramid); FFmpeg does not pass its figure on.
 constexpr int kHevcReorderDepth = 2;
 
@@ -25,7 +26,8 @@ const CodecChoice& choice(const std::string& codec) {
 }
 
 // A user's x264-params or x265-params come after ours, so theirs win where both name a key.
-std::string joined(const std::string& ours, const EncoderSettings& settings, const std::string& key) {
+std::string joined(const std::string& ours, const EncoderSettings& settings,
+                   const std::string& key) {
   const auto it = settings.options.find(key);
   return it == settings.options.end() || it->second.empty() ? ours : ours + ":" + it->second;
 }
@@ -45,12 +47,14 @@ void set_options(Dictionary& options, const EncoderSettings& settings, const Cod
     options.set("preset", settings.preset.empty() ? "medium" : settings.preset);
   }
   if (settings.codec == "h264") {
-    // stitchable: parameter sets that do not vary with rate control, so one avcC serves every segment.
-    // cpu-independent: the same packets on every processor.
+    // stitchable: parameter sets that do not vary with rate control, so one avcC serves every
+    // segment. cpu-independent: the same packets on every processor.
     options.set("x264-params", joined("stitchable=1:cpu-independent=1", settings, "x264-params"));
   } else if (settings.codec == "hevc") {
-    // info: its SEI would make every segment's parameter sets differ. pools: threads as planned, not as found.
-    options.set("x265-params", joined("log-level=error:info=0:pools=" + threads, settings, "x265-params"));
+    // info: its SEI would make every segment's parameter sets differ. pools: threads as planned,
+    // not as found.
+    options.set("x265-params",
+                joined("log-level=error:info=0:pools=" + threads, settings, "x265-params"));
   } else {
     if (settings.options.count("level") == 0) options.set("level", "3");
     if (settings.options.count("slicecrc") == 0) options.set("slicecrc", "1");
@@ -73,18 +77,22 @@ const AVCodec& find_encoder(const std::string& codec) {
   const CodecChoice& c = choice(codec);
   const AVCodec* const encoder = avcodec_find_encoder_by_name(c.ffmpeg);
   if (encoder == nullptr)
-    throw Error(ErrorKind::kConfig, "video codec '" + codec + "': this FFmpeg was built without the encoder " + c.ffmpeg);
+    throw Error(ErrorKind::kConfig, "video codec '" + codec +
+                                        "': this FFmpeg was built without the encoder " + c.ffmpeg);
   return *encoder;
 }
 
-AVPixelFormat choose_pixel_format(const std::string& codec, const AVPixelFormat source, const std::string& asked) {
+AVPixelFormat choose_pixel_format(const std::string& codec, const AVPixelFormat source,
+                                  const std::string& asked) {
   const AVPixelFormat* const formats = encoder_formats(find_encoder(codec));
   if (asked.empty()) {
-    // Among the encoder's formats only those that are planes of ours: the others would need a repacking.
+    // Among the encoder's formats only those that are planes of ours: the others would need a
+    // repacking.
     std::vector<AVPixelFormat> planar;
     for (const AVPixelFormat* f = formats; f != nullptr && *f != AV_PIX_FMT_NONE; ++f) {
       const std::string name = av_get_pix_fmt_name(*f);
-      if (name.rfind("yuvj", 0) != 0 && (name.rfind("yuv4", 0) == 0 || name.rfind("gray", 0) == 0)) planar.push_back(*f);
+      if (name.rfind("yuvj", 0) != 0 && (name.rfind("yuv4", 0) == 0 || name.rfind("gray", 0) == 0))
+        planar.push_back(*f);
     }
     if (std::find(planar.begin(), planar.end(), source) != planar.end()) return source;
     planar.push_back(AV_PIX_FMT_NONE);
@@ -95,9 +103,11 @@ AVPixelFormat choose_pixel_format(const std::string& codec, const AVPixelFormat 
   for (const AVPixelFormat* f = formats; f != nullptr && *f != AV_PIX_FMT_NONE; ++f) {
     if (*f == format) return format;
     const std::string name = av_get_pix_fmt_name(*f);
-    if (name.rfind("yuv4", 0) == 0 || name.rfind("gray", 0) == 0) names += (names.empty() ? "" : ", ") + name;
+    if (name.rfind("yuv4", 0) == 0 || name.rfind("gray", 0) == 0)
+      names += (names.empty() ? "" : ", ") + name;
   }
-  throw Error(ErrorKind::kConfig, "pixel format '" + asked + "' is not one that " + codec + " encodes; choose one of " + names);
+  throw Error(ErrorKind::kConfig, "pixel format '" + asked + "' is not one that " + codec +
+                                      " encodes; choose one of " + names);
 }
 
 Encoder::Encoder(const EncoderSettings& settings) : log_(std::make_unique<LogSink>()) {
@@ -105,7 +115,8 @@ Encoder::Encoder(const EncoderSettings& settings) : log_(std::make_unique<LogSin
   const CodecChoice& c = choice(settings.codec);
   const AVCodec& encoder = find_encoder(settings.codec);
   if (c.crf < 0.0 && (settings.crf >= 0.0 || !settings.preset.empty()))
-    throw Error(ErrorKind::kConfig, settings.codec + " is lossless: it has neither crf nor preset; leave them out");
+    throw Error(ErrorKind::kConfig,
+                settings.codec + " is lossless: it has neither crf nor preset; leave them out");
   codec_.reset(avcodec_alloc_context3(&encoder));
   if (!codec_) throw std::bad_alloc();
   AVCodecContext& e = *codec_;
@@ -131,20 +142,24 @@ Encoder::Encoder(const EncoderSettings& settings) : log_(std::make_unique<LogSin
   const int result = avcodec_open2(&e, &encoder, options.raw());
   if (result < 0) {
     const std::string words = log_->last_words();
-    throw Error(ErrorKind::kConfig, settings.codec + " cannot encode " + std::to_string(settings.width) + "x" +
-                                        std::to_string(settings.height) + " " + av_get_pix_fmt_name(settings.format) +
-                                        " with these settings: " + (words.empty() ? av_text(result) : words));
+    throw Error(ErrorKind::kConfig,
+                settings.codec + " cannot encode " + std::to_string(settings.width) + "x" +
+                    std::to_string(settings.height) + " " + av_get_pix_fmt_name(settings.format) +
+                    " with these settings: " + (words.empty() ? av_text(result) : words));
   }
   if (const std::string left = options.first_left(); !left.empty())
     throw Error(ErrorKind::kConfig, "encoder option '" + left + "' is not known to " + c.ffmpeg +
-                                        "; `ffmpeg -h encoder=" + c.ffmpeg + "` lists those that are");
+                                        "; `ffmpeg -h encoder=" + c.ffmpeg +
+                                        "` lists those that are");
   // An encoder may note a bad x264-params or x265-params entry, and go on without it.
-  if (log_->errors() > 0) throw Error(ErrorKind::kConfig, settings.codec + ": " + log_->last_words());
+  if (log_->errors() > 0)
+    throw Error(ErrorKind::kConfig, settings.codec + ": " + log_->last_words());
 }
 
 void Encoder::send(const AVFrame* const frame) {
   const LogSink::Scope scope(*log_);
-  check(avcodec_send_frame(codec_.get(), frame), "encode with", codec_->codec->name, ErrorKind::kInternal, log_.get());
+  check(avcodec_send_frame(codec_.get(), frame), "encode with", codec_->codec->name,
+        ErrorKind::kInternal, log_.get());
 }
 
 bool Encoder::receive(AVPacket& packet) {
@@ -162,7 +177,8 @@ int Encoder::reorder_depth() const {
 
 ParametersPtr Encoder::parameters() const {
   ParametersPtr parameters(avcodec_parameters_alloc());
-  if (!parameters || avcodec_parameters_from_context(parameters.get(), codec_.get()) < 0) throw std::bad_alloc();
+  if (!parameters || avcodec_parameters_from_context(parameters.get(), codec_.get()) < 0)
+    throw std::bad_alloc();
   return parameters;
 }
 

@@ -11,15 +11,15 @@ namespace streamvsr {
 
 // Everything that decides the packets. Frozen by the plan: the same settings give the same bytes.
 struct EncoderSettings {
-  std::string codec = "h264";                   // h264, hevc, ffv1
-  double crf = -1.0;                            // quality; negative: the codec's default below; not for ffv1
-  std::string preset;                           // encoder's own; empty: medium; not for ffv1
-  std::map<std::string, std::string> options;   // FFmpeg's names of further options
-  int threads = 1;                              // >= 1; part of the result: other counts give other packets
+  std::string codec = "h264";  // h264, hevc, ffv1
+  double crf = -1.0;           // quality; negative: the codec's default below; not for ffv1
+  std::string preset;          // encoder's own; empty: medium; not for ffv1
+  std::map<std::string, std::string> options;  // FFmpeg's names of further options
+  int threads = 1;  // >= 1; part of the result: other counts give other packets
   AVPixelFormat format = AV_PIX_FMT_NONE;
   int width = 0, height = 0;
-  AVRational time_base{1, 25};                  // of the pts given
-  AVRational frame_rate{25, 1};                 // mean, for rate control and headers
+  AVRational time_base{1, 25};   // of the pts given
+  AVRational frame_rate{25, 1};  // mean, for rate control and headers
   AVRational sample_aspect_ratio{0, 1};
   AVColorRange range = AVCOL_RANGE_UNSPECIFIED;
   AVColorSpace space = AVCOL_SPC_UNSPECIFIED;
@@ -31,15 +31,18 @@ struct EncoderSettings {
 // The codecs that can be asked for, by our names.
 const std::vector<std::string>& encoder_names();
 
-// FFmpeg's encoder behind a name of ours. Throws kConfig for an unknown name or one this FFmpeg lacks.
+// FFmpeg's encoder behind a name of ours. Throws kConfig for an unknown name or one this FFmpeg
+// lacks.
 const AVCodec& find_encoder(const std::string& codec);
 
 // The encoder's format that keeps most of a source format, or the one asked for by name.
 // Throws kConfig for a name that is unknown or not taken, listing those that are.
-AVPixelFormat choose_pixel_format(const std::string& codec, AVPixelFormat source, const std::string& asked);
+AVPixelFormat choose_pixel_format(const std::string& codec, AVPixelFormat source,
+                                  const std::string& asked);
 
 // Purpose: encodes the pictures of one segment, the first as a key frame, and drains at its end.
-// Constructed means open. Thread-safety: none. Timestamps of packets but pts mean nothing (dts are assigned later).
+// Constructed means open. Thread-safety: none. Timestamps of packets but pts mean nothing (dts are
+// assigned later).
 class Encoder {
  public:
   // Throws kConfig where the encoder refuses the settings, with its own words.
@@ -50,7 +53,8 @@ class Encoder {
   // The next finished packet; false when it wants more frames or is drained.
   bool receive(AVPacket& packet);
 
-  // How many frames a packet may come ahead of its turn (reorder depth); also of every other encoder with these settings.
+  // How many frames a packet may come ahead of its turn (reorder depth); also of every other
+  // encoder with these settings.
   int reorder_depth() const;
   // Parameters for the muxer: with extradata, equal for all encoders with these settings.
   ParametersPtr parameters() const;

@@ -26,7 +26,9 @@ FileIo::FileIo(File& file, const std::int64_t start, const std::int64_t keep_fro
   context_.reset(avio_alloc_context(
       buffer, kBuffer, 1, this, nullptr,
       [](void* self, Data data, int size) { return static_cast<FileIo*>(self)->write(data, size); },
-      [](void* self, std::int64_t offset, int whence) { return static_cast<FileIo*>(self)->seek(offset, whence); }));
+      [](void* self, std::int64_t offset, int whence) {
+        return static_cast<FileIo*>(self)->seek(offset, whence);
+      }));
   if (!context_) {
     av_free(buffer);
     throw std::bad_alloc();
@@ -57,11 +59,19 @@ int FileIo::write(const std::uint8_t* const data, const int size) {
 
 std::int64_t FileIo::seek(const std::int64_t offset, const int whence) {
   switch (whence) {
-    case AVSEEK_SIZE: return end_;
-    case SEEK_SET: position_ = offset; break;
-    case SEEK_CUR: position_ += offset; break;
-    case SEEK_END: position_ = end_ + offset; break;
-    default: return AVERROR(EINVAL);
+    case AVSEEK_SIZE:
+      return end_;
+    case SEEK_SET:
+      position_ = offset;
+      break;
+    case SEEK_CUR:
+      position_ += offset;
+      break;
+    case SEEK_END:
+      position_ = end_ + offset;
+      break;
+    default:
+      return AVERROR(EINVAL);
   }
   return position_;
 }

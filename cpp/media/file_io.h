@@ -1,4 +1,5 @@
-// FFmpeg's writes on a file of ours, with the system's own error kept and writes that can be dropped.
+// FFmpeg's writes on a file of ours, with the system's own error kept and writes that can be
+// dropped.
 #pragma once
 
 #include <exception>
@@ -13,13 +14,15 @@ namespace streamvsr {
 // Ownership: the File stays the caller's and must outlive this.
 class FileIo {
  public:
-  // Writes that begin before keep_from are dropped: a muxer can be led over bytes that are in the file already.
+  // Writes that begin before keep_from are dropped: a muxer can be led over bytes that are in the
+  // file already.
   FileIo(File& file, std::int64_t start, std::int64_t keep_from = 0);
   FileIo(const FileIo&) = delete;
   FileIo& operator=(const FileIo&) = delete;
 
   AVIOContext* context() const { return context_.get(); }
-  // Rethrows the error of a write that failed: FFmpeg would only pass a code on, and not always the right one.
+  // Rethrows the error of a write that failed: FFmpeg would only pass a code on, and not always the
+  // right one.
   void rethrow() const {
     if (failure_) std::rethrow_exception(failure_);
   }

@@ -1,10 +1,11 @@
 // PartWriter's finish for MP4 and MOV.
 //
-// Note [finish in place]: the packets of the fragments are fed to an ordinary muxer that is led to where each of them
-// lies already and whose writes before the end of the data are dropped. So it learns every position, and its trailer, the
-// only thing that reaches the file, is an index over the bytes in place. Its own header (and the chapters' text, which
-// QuickTime stores as samples) lands behind the data. Once all that is durable, the 16 bytes at the old, empty index become
-// the header of one large mdat box that covers everything up to the new index.
+// Note [finish in place]: the packets of the fragments are fed to an ordinary muxer that is led to
+// where each of them lies already and whose writes before the end of the data are dropped. So it
+// learns every position, and its trailer, the only thing that reaches the file, is an index over
+// the bytes in place. Its own header (and the chapters' text, which QuickTime stores as samples)
+// lands behind the data. Once all that is durable, the 16 bytes at the old, empty index become the
+// header of one large mdat box that covers everything up to the new index.
 
 #include <array>
 
@@ -15,7 +16,8 @@ namespace streamvsr {
 namespace {
 
 std::uint32_t big_endian32(const std::uint8_t* const p) {
-  return std::uint32_t{p[0]} << 24 | std::uint32_t{p[1]} << 16 | std::uint32_t{p[2]} << 8 | std::uint32_t{p[3]};
+  return std::uint32_t{p[0]} << 24 | std::uint32_t{p[1]} << 16 | std::uint32_t{p[2]} << 8 |
+         std::uint32_t{p[3]};
 }
 
 }  // namespace
@@ -26,7 +28,8 @@ void PartWriter::finish_in_place() {
   io_.reset();
   const LogSink::Scope scope(*log_);
   AVFormatContext* context = nullptr;
-  check(avformat_open_input(&context, ("file:" + file_.path()).c_str(), av_find_input_format("mov"), nullptr),
+  check(avformat_open_input(&context, ("file:" + file_.path()).c_str(), av_find_input_format("mov"),
+                            nullptr),
         "read back", file_.path(), ErrorKind::kInternal, log_.get());
   const InputPtr part(context);
   FileIo io(file_, end_of_data, end_of_data);
@@ -34,10 +37,11 @@ void PartWriter::finish_in_place() {
   for (const PlannedStream& planned : streams_) {
     if (planned.action != StreamAction::kCover) continue;
     const PacketPtr cover = make_packet();
-    if (av_packet_ref(cover.get(), &input_.stream(planned.input).attached_pic) < 0) throw std::bad_alloc();
+    if (av_packet_ref(cover.get(), &input_.stream(planned.input).attached_pic) < 0)
+      throw std::bad_alloc();
     cover->stream_index = planned.output;
-    check(av_write_frame(muxer.get(), cover.get()), "write the cover into", file_.path(), ErrorKind::kInternal,
-          log_.get());
+    check(av_write_frame(muxer.get(), cover.get()), "write the cover into", file_.path(),
+          ErrorKind::kInternal, log_.get());
   }
   avio_flush(io.context());
   const std::int64_t index_at = io.position();
@@ -57,9 +61,11 @@ void PartWriter::finish_in_place() {
     if (packet->duration <= 0) packet->duration = last_durations_[packet->stream_index];
     const std::int64_t behind = packet->pos + packet->size;
     avio_seek(io.context(), packet->pos, SEEK_SET);
-    check(av_write_frame(muxer.get(), packet.get()), "index", file_.path(), ErrorKind::kInternal, log_.get());
+    check(av_write_frame(muxer.get(), packet.get()), "index", file_.path(), ErrorKind::kInternal,
+          log_.get());
     if (io.position() != behind)
-      throw Error(ErrorKind::kInternal, "the index of '" + file_.path() + "' does not fit its packets", file_.path());
+      throw Error(ErrorKind::kInternal,
+                  "the index of '" + file_.path() + "' does not fit its packets", file_.path());
     av_packet_unref(packet.get());
   }
   avio_seek(io.context(), index_at, SEEK_SET);
@@ -73,8 +79,9 @@ void PartWriter::finish_in_place() {
   std::array<std::uint8_t, 4> size{};
   if (file_.read_at(size, 0) != size.size())
     throw Error(ErrorKind::kInternal, "'" + file_.path() + "' lost its beginning", file_.path());
-  const std::int64_t old_index = big_endian32(size.data());                // right behind the ftyp box
-  std::array<std::uint8_t, 16> header = {0, 0, 0, 1, 'm', 'd', 'a', 't'};  // 1: the size follows in 64 bits
+  const std::int64_t old_index = big_endian32(size.data());  // right behind the ftyp box
+  std::array<std::uint8_t, 16> header = {0,   0,   0,   1,
+                                         'm', 'd', 'a', 't'};  // 1: the size follows in 64 bits
   const auto covered = static_cast<std::uint64_t>(index_at - old_index);
   for (int i = 0; i < 8; ++i)
     header[static_cast<std::size_t>(8 + i)] = static_cast<std::uint8_t>(covered >> (56 - 8 * i));

@@ -17,12 +17,16 @@ void check_file(const std::string& path) {
     throw_errno(errno, "look at the input", path);
   }
   if (S_ISDIR(status.st_mode))
-    throw Error(ErrorKind::kInput, "the input '" + path + "' is a directory; give a video file", path, EISDIR);
+    throw Error(ErrorKind::kInput, "the input '" + path + "' is a directory; give a video file",
+                path, EISDIR);
   if (!S_ISREG(status.st_mode))
     throw Error(ErrorKind::kInput,
-                "the input '" + path + "' is not a regular file (a pipe or a device); save it to a file first, it is read twice",
+                "the input '" + path +
+                    "' is not a regular file (a pipe or a device); save it to a file first, it is "
+                    "read twice",
                 path);
-  if (status.st_size == 0) throw Error(ErrorKind::kInput, "the input '" + path + "' is empty (0 bytes)", path);
+  if (status.st_size == 0)
+    throw Error(ErrorKind::kInput, "the input '" + path + "' is empty (0 bytes)", path);
 }
 
 std::string or_empty(const char* const text) { return text != nullptr ? text : ""; }
@@ -38,12 +42,18 @@ double seconds(const std::int64_t ticks, const AVRational base) {
 
 std::string field_order_name(const AVFieldOrder order) {
   switch (order) {
-    case AV_FIELD_PROGRESSIVE: return "progressive";
-    case AV_FIELD_TT: return "tt";
-    case AV_FIELD_BB: return "bb";
-    case AV_FIELD_TB: return "tb";
-    case AV_FIELD_BT: return "bt";
-    default: return "";
+    case AV_FIELD_PROGRESSIVE:
+      return "progressive";
+    case AV_FIELD_TT:
+      return "tt";
+    case AV_FIELD_BB:
+      return "bb";
+    case AV_FIELD_TB:
+      return "tb";
+    case AV_FIELD_BT:
+      return "bt";
+    default:
+      return "";
   }
 }
 
@@ -55,25 +65,32 @@ StreamInfo describe(const AVStream& stream) {
   info.codec = avcodec_get_name(par.codec_id);
   info.profile = or_empty(avcodec_profile_name(par.codec_id, par.profile));
   info.duration = seconds(stream.duration, stream.time_base);
-  info.start_time = stream.start_time == AV_NOPTS_VALUE ? 0.0 : seconds(stream.start_time, stream.time_base);
+  info.start_time =
+      stream.start_time == AV_NOPTS_VALUE ? 0.0 : seconds(stream.start_time, stream.time_base);
   info.bit_rate = par.bit_rate;
   info.frames = stream.nb_frames > 0 ? stream.nb_frames : -1;
   info.metadata = to_map(stream.metadata);
-  if (const auto it = info.metadata.find("language"); it != info.metadata.end()) info.language = it->second;
-  if (const auto it = info.metadata.find("title"); it != info.metadata.end()) info.title = it->second;
+  if (const auto it = info.metadata.find("language"); it != info.metadata.end())
+    info.language = it->second;
+  if (const auto it = info.metadata.find("title"); it != info.metadata.end())
+    info.title = it->second;
   info.attached_picture = is_cover(stream);
   for (int bit = 0; bit < 31; ++bit) {
     const int flag = 1 << bit;
     if ((stream.disposition & flag) != 0)
-      if (const char* const name = av_disposition_to_string(flag)) info.disposition.emplace_back(name);
+      if (const char* const name = av_disposition_to_string(flag))
+        info.disposition.emplace_back(name);
   }
   if (par.codec_type == AVMEDIA_TYPE_VIDEO) {
     info.width = par.width;
     info.height = par.height;
-    const AVRational sar = stream.sample_aspect_ratio.num != 0 ? stream.sample_aspect_ratio : par.sample_aspect_ratio;
-    if (sar.num > 0 && sar.den > 0) info.sample_aspect_ratio = std::to_string(sar.num) + ":" + std::to_string(sar.den);
+    const AVRational sar =
+        stream.sample_aspect_ratio.num != 0 ? stream.sample_aspect_ratio : par.sample_aspect_ratio;
+    if (sar.num > 0 && sar.den > 0)
+      info.sample_aspect_ratio = std::to_string(sar.num) + ":" + std::to_string(sar.den);
     info.pixel_format = or_empty(av_get_pix_fmt_name(static_cast<AVPixelFormat>(par.format)));
-    if (stream.avg_frame_rate.num > 0 && stream.avg_frame_rate.den > 0) info.frame_rate = av_q2d(stream.avg_frame_rate);
+    if (stream.avg_frame_rate.num > 0 && stream.avg_frame_rate.den > 0)
+      info.frame_rate = av_q2d(stream.avg_frame_rate);
     info.color_range = known(av_color_range_name(par.color_range));
     info.color_space = known(av_color_space_name(par.color_space));
     info.color_transfer = known(av_color_transfer_name(par.color_trc));
@@ -91,7 +108,9 @@ StreamInfo describe(const AVStream& stream) {
 
 }  // namespace
 
-bool is_cover(const AVStream& stream) { return (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0; }
+bool is_cover(const AVStream& stream) {
+  return (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+}
 
 Input::Input(const std::string& path) : path_(path), log_(std::make_unique<LogSink>()) {
   install_log_routing();
@@ -110,9 +129,11 @@ Input::Input(const std::string& path) : path_(path), log_(std::make_unique<LogSi
                 path);
   }
   format_.reset(context);
-  check(avformat_find_stream_info(format_.get(), nullptr), "find the streams of", path, ErrorKind::kInput, log_.get());
+  check(avformat_find_stream_info(format_.get(), nullptr), "find the streams of", path,
+        ErrorKind::kInput, log_.get());
   for (unsigned i = 0; i < format_->nb_streams && video_index_ < 0; ++i)
-    if (format_->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !is_cover(*format_->streams[i]))
+    if (format_->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
+        !is_cover(*format_->streams[i]))
       video_index_ = static_cast<int>(i);
 }
 
@@ -147,8 +168,12 @@ MediaInfo probe(const std::string& path) {
   MediaInfo info;
   info.path = path;
   info.format = format.iformat->name;
-  info.duration = format.duration == AV_NOPTS_VALUE ? -1.0 : static_cast<double>(format.duration) / AV_TIME_BASE;
-  info.start_time = format.start_time == AV_NOPTS_VALUE ? 0.0 : static_cast<double>(format.start_time) / AV_TIME_BASE;
+  info.duration = format.duration == AV_NOPTS_VALUE
+                      ? -1.0
+                      : static_cast<double>(format.duration) / AV_TIME_BASE;
+  info.start_time = format.start_time == AV_NOPTS_VALUE
+                        ? 0.0
+                        : static_cast<double>(format.start_time) / AV_TIME_BASE;
   info.bit_rate = format.bit_rate;
   info.size_bytes = avio_size(format.pb);
   info.metadata = to_map(format.metadata);
@@ -157,7 +182,8 @@ MediaInfo probe(const std::string& path) {
     const AVChapter& chapter = *format.chapters[i];
     const auto tags = to_map(chapter.metadata);
     const auto title = tags.find("title");
-    info.chapters.push_back({seconds(chapter.start, chapter.time_base), seconds(chapter.end, chapter.time_base),
+    info.chapters.push_back({seconds(chapter.start, chapter.time_base),
+                             seconds(chapter.end, chapter.time_base),
                              title != tags.end() ? title->second : std::string()});
   }
   for (int i = 0; i < input.stream_count(); ++i) info.streams.push_back(describe(input.stream(i)));

@@ -13,7 +13,8 @@ namespace streamvsr {
 // Thread-safety: none; stages that read at once have one each. Ownership: closes the file.
 class Input {
  public:
-  // Throws kNotFound or kInput with what is wrong: missing, directory, not a regular file, empty, unknown format.
+  // Throws kNotFound or kInput with what is wrong: missing, directory, not a regular file, empty,
+  // unknown format.
   explicit Input(const std::string& path);
 
   const std::string& path() const { return path_; }
@@ -24,8 +25,8 @@ class Input {
   int video_index() const { return video_index_; }
   LogSink& log() const { return *log_; }
 
-  // Reads the next packet of a stream that is not discarded; false at the end. Errors of the medium throw kInput;
-  // a torn end counts as the end and is kept for damage().
+  // Reads the next packet of a stream that is not discarded; false at the end. Errors of the medium
+  // throw kInput; a torn end counts as the end and is kept for damage().
   bool read(AVPacket& packet);
   // What read() met at the end when it was not a clean end; empty otherwise.
   const std::string& damage() const { return damage_; }
@@ -49,14 +50,15 @@ struct StreamInfo {
   int width = 0, height = 0;        // samples, before rotation
   std::string sample_aspect_ratio;  // "117:128"; "" unknown
   std::string pixel_format;
-  double frame_rate = 0.0;  // mean, 1/s; 0 unknown
-  std::int64_t frames = -1;  // as the container says; -1 unknown
+  double frame_rate = 0.0;                   // mean, 1/s; 0 unknown
+  std::int64_t frames = -1;                  // as the container says; -1 unknown
   double duration = -1.0, start_time = 0.0;  // s; duration -1 unknown
-  std::int64_t bit_rate = 0;  // bit/s; 0 unknown
+  std::int64_t bit_rate = 0;                 // bit/s; 0 unknown
   int sample_rate = 0, channels = 0;
   std::string language, title;
   std::vector<std::string> disposition;
-  std::string color_range, color_space, color_transfer, color_primaries, chroma_location, field_order;
+  std::string color_range, color_space, color_transfer, color_primaries, chroma_location,
+      field_order;
   double rotation = 0.0;  // degrees counter-clockwise
   bool attached_picture = false;
   std::map<std::string, std::string> metadata;

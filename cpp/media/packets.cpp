@@ -8,15 +8,33 @@ namespace {
 std::int64_t microseconds(const std::int64_t ticks, const AVRational base) {
   return av_rescale_q(ticks, base, AV_TIME_BASE_Q);
 }
+// AAC from broadcast carries a header in every packet, which MP4 keeps once.
+BsfPtr make_filter(const AVStream& from) {
+  if (from.codecpar->codec_id != AV_CODEC_ID_AAC || from.codecpar->extradata_size > 0)
+    return nullptr;
+  const AVBitStreamFilter* const filter = av_bsf_get_by_name("aac_adtstoasc");
+  AVBSFContext* context = nullptr;
+  if (filter == nullptr || av_bsf_alloc(filter, &context) < 0) throw std::bad_alloc();
+  BsfPtr owned(context);
+  if (avcodec_parameters_copy(context->par_in, from.codecpar) < 0) throw std::bad_alloc();
+  context->time_base_in = from.time_base;
+  check(av_bsf_init(context), "set up the filter of", "AAC");
+  return owned;
+}
+
 }  // namespace
 
-PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& streams, const Container container,
-                           const Clock& clock)
-    : input_(input), clock_(clock), by_input_(static_cast<std::size_t>(input.stream_count()), -1) {
+PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& streams,
+                           const Container container, const Clock& clock)
+    : input_(input),
+      container_(container),
+      clock_(clock),
+      by_input_(static_cast<std::size_t>(input.stream_count()), -1) {
   std::vector<bool> keep(static_cast<std::size_t>(input.stream_count()), false);
   for (const PlannedStream& planned : streams) {
     const bool copied = planned.action == StreamAction::kCopy;
-    const bool converted = planned.action == StreamAction::kToMovText || planned.action == StreamAction::kToSubRip;
+    const bool converted =
+        planned.action == StreamAction::kToMovText || planned.action == StreamAction::kToSubRip;
     if (!copied && !converted) continue;
     const AVStream& from = input.stream(planned.input);
     Stream stream;
@@ -26,13 +44,16 @@ PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& strea
     stream.dense = type == AVMEDIA_TYPE_AUDIO || type == AVMEDIA_TYPE_VIDEO;
     if (converted) {
       stream.converter = std::make_unique<SubtitleConverter>(
-          from, planned.action == StreamAction::kToSubRip ? AV_CODEC_ID_SUBRIP : AV_CODEC_ID_MOV_TEXT);
+          from,
+          planned.action == StreamAction::kToSubRip ? AV_CODEC_ID_SUBRIP : AV_CODEC_ID_MOV_TEXT);
       stream.base = {1, 1000};
     }
+    if (copied && container != Container::kMkv) stream.filter = make_filter(from);
     if (container == Container::kMkv) stream.delay = matroska_delay(from);
     stream.timed_text = planned.action == StreamAction::kToMovText ||
                         (copied && from.codecpar->codec_id == AV_CODEC_ID_MOV_TEXT);
-    stream.text_end = clock.to_part(av_rescale_q(clock.origin_us, AV_TIME_BASE_Q, stream.base), stream.base);
+    stream.text_end =
+        clock.to_part(av_rescale_q(clock.origin_us, AV_TIME_BASE_Q, stream.base), stream.base);
     by_input_[static_cast<std::size_t>(planned.input)] = static_cast<int>(streams_.size());
     keep[static_cast<std::size_t>(planned.input)] = true;
     streams_.push_back(std::move(stream));
@@ -48,11 +69,11 @@ bool PacketSource::read_one() {
     return false;
   }
   const auto index = static_cast<std::size_t>(packet_->stream_index);
-  if (index >= by_input_.size() || by_input_[index] < 0) return true;  // a stream that appeared late
+  if (index >= by_input_.size() || by_input_[index] < 0)
+    return true;  // a stream that appeared late
   Stream& stream = streams_[static_cast<std::size_t>(by_input_[index])];
   const AVRational from = input_.stream(packet_->stream_index).time_base;
-  // Outside the source's edit list, once that list has begun: not part of the presentation.
-  if ((packet_->flags & AV_PKT_FLAG_DISCARD) != 0 && stream.read_us != AV_NOPTS_VALUE && !stream.dense) return true;
+  if (!wanted(stream, *packet_, from)) return true;
   PacketPtr packet;
   if (packet_->pts == AV_NOPTS_VALUE) packet_->pts = packet_->dts;
   if (stream.converter) {
@@ -62,6 +83,11 @@ bool PacketSource::read_one() {
   } else {
     packet = make_packet();
     av_packet_move_ref(packet.get(), packet_.get());
+    if (stream.filter) {
+      // One packet in, one out; a damaged one is left out.
+      if (av_bsf_send_packet(stream.filter.get(), packet.get()) < 0) return true;
+      if (av_bsf_receive_packet(stream.filter.get(), packet.get()) < 0) return true;
+    }
     if (packet->dts == AV_NOPTS_VALUE) packet->dts = packet->pts;
   }
   const AVRational base = stream.converter ? stream.base : from;
@@ -70,7 +96,8 @@ bool PacketSource::read_one() {
     if (packet->pts != AV_NOPTS_VALUE) packet->pts += stream.delay;
   }
   if (packet->dts == AV_NOPTS_VALUE) {  // no time at all: it follows its predecessor
-    packet->dts = packet->pts = stream.last_dts == AV_NOPTS_VALUE ? clock_.to_part(0, base) : stream.last_dts + 1;
+    packet->dts = packet->pts =
+        stream.last_dts == AV_NOPTS_VALUE ? clock_.to_part(0, base) : stream.last_dts + 1;
   } else {
     packet->dts = clock_.to_part(packet->dts, base);
     packet->pts = packet->pts == AV_NOPTS_VALUE ? packet->dts : clock_.to_part(packet->pts, base);
@@ -88,6 +115,18 @@ bool PacketSource::read_one() {
   if (stream.timed_text) fill_gap(stream, *packet);
   stream.pending.push_back(std::move(packet));
   return true;
+}
+
+// What lies outside the source's edit list is not part of the presentation, but for a codec's
+// priming before its start.
+bool PacketSource::wanted(Stream& stream, const AVPacket& packet, const AVRational base) const {
+  if ((packet.flags & AV_PKT_FLAG_DISCARD) == 0) {
+    stream.presented = true;
+    return true;
+  }
+  if (stream.presented) return false;
+  return container_ != Container::kMkv || packet.pts == AV_NOPTS_VALUE ||
+         microseconds(packet.pts, base) - clock_.origin_us >= -kMostPriming;
 }
 
 void PacketSource::fill_gap(Stream& stream, const AVPacket& next) {
@@ -110,7 +149,8 @@ void PacketSource::hand_out(Stream& stream, std::vector<OutPacket>& out) {
   stream.pending.pop_front();
 }
 
-void PacketSource::pull(const std::int64_t bound, const AVRational base, std::vector<OutPacket>& out) {
+void PacketSource::pull(const std::int64_t bound, const AVRational base,
+                        std::vector<OutPacket>& out) {
   const std::int64_t bound_us = microseconds(bound, base);
   const auto passed = [&] {
     if (front_us_ != INT64_MIN && front_us_ > bound_us + kInterleave) return true;
@@ -124,7 +164,8 @@ void PacketSource::pull(const std::int64_t bound, const AVRational base, std::ve
   };
   while (!ended_ && !passed()) read_one();
   for (Stream& s : streams_)
-    while (!s.pending.empty() && av_compare_ts(s.pending.front()->dts, s.base, bound, base) <= 0) hand_out(s, out);
+    while (!s.pending.empty() && av_compare_ts(s.pending.front()->dts, s.base, bound, base) <= 0)
+      hand_out(s, out);
 }
 
 std::int64_t PacketSource::next_time() {
@@ -141,8 +182,10 @@ std::int64_t PacketSource::next_time() {
 
 void PacketSource::pull_first_audio(std::vector<OutPacket>& out) {
   for (Stream& s : streams_) {
-    if (input_.stream(s.planned.input).codecpar->codec_type != AVMEDIA_TYPE_AUDIO || s.started) continue;
-    while (s.pending.empty() && !ended_ && (front_us_ == INT64_MIN || front_us_ < kFirstAudio)) read_one();
+    if (input_.stream(s.planned.input).codecpar->codec_type != AVMEDIA_TYPE_AUDIO || s.started)
+      continue;
+    while (s.pending.empty() && !ended_ && (front_us_ == INT64_MIN || front_us_ < kFirstAudio))
+      read_one();
     if (!s.pending.empty()) hand_out(s, out);
   }
 }

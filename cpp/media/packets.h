@@ -1,4 +1,5 @@
-// The streams that are not enhanced: pulled from a demuxer of their own as the writer reaches their time.
+// The streams that are not enhanced: pulled from a demuxer of their own as the writer reaches their
+// time.
 #pragma once
 
 #include <deque>
@@ -10,29 +11,38 @@
 
 namespace streamvsr {
 
-// A packet on its way to the muxer. Times are ticks of time_base, already moved to the output's clock.
+// A packet on its way to the muxer. Times are ticks of time_base, already moved to the output's
+// clock.
 struct OutPacket {
   PacketPtr packet;      // stream_index is the output's
   AVRational time_base;  // of packet's times
 };
 
+// Sound of up to this long before the start, of which a source's edit list says that it is not to
+// be heard, is a codec's priming and kept for it, us. Matroska cannot say so of more.
+constexpr std::int64_t kMostPriming = 200'000;
+
 // Moves times between the source's clock, the output's and the .part's.
 struct Clock {
   std::int64_t origin_us = 0;  // the source time that is the output's zero
-  std::int64_t shift_us = 0;   // added in the .part, so that no dts there is negative; whole seconds for MP4
+  std::int64_t shift_us =
+      0;  // added in the .part, so that no dts there is negative; whole seconds for MP4
   // Source ticks -> .part ticks, in the stream's own time base.
   std::int64_t to_part(std::int64_t ticks, AVRational base) const {
-    return ticks - av_rescale_q(origin_us, AV_TIME_BASE_Q, base) + av_rescale_q(shift_us, AV_TIME_BASE_Q, base);
+    return ticks - av_rescale_q(origin_us, AV_TIME_BASE_Q, base) +
+           av_rescale_q(shift_us, AV_TIME_BASE_Q, base);
   }
 };
 
-// Purpose: hands out the packets of all copied and converted streams up to a time. Reads only as far as every audio and
-// video stream has passed that time, or kInterleave beyond it, so memory stays bounded on badly interleaved files; a pure function of
-// the file and the sequence of bounds. Thread-safety: none.
+// Purpose: hands out the packets of all copied and converted streams up to a time. Reads only as
+// far as every audio and video stream has passed that time, or kInterleave beyond it, so memory
+// stays bounded on badly interleaved files; a pure function of the file and the sequence of bounds.
+// Thread-safety: none.
 class PacketSource {
  public:
   // input: a demuxer for this purpose alone; must outlive this.
-  PacketSource(Input& input, const std::vector<PlannedStream>& streams, Container container, const Clock& clock);
+  PacketSource(Input& input, const std::vector<PlannedStream>& streams, Container container,
+               const Clock& clock);
 
   // Appends all packets with dts <= bound (ticks of base, .part clock).
   void pull(std::int64_t bound, AVRational base, std::vector<OutPacket>& out);
@@ -49,22 +59,28 @@ class PacketSource {
     AVRational base{0, 1};  // of its outgoing packets
     bool dense = false;     // audio or video: waits for its packets
     std::unique_ptr<SubtitleConverter> converter;
-    std::int64_t delay = 0;   // ticks: matroska_delay()
-    bool timed_text = false;  // MP4's: gaps are samples too, see Note [timed text] in part_writer.cpp
+    std::int64_t delay = 0;  // ticks: matroska_delay()
+    bool timed_text =
+        false;  // MP4's: gaps are samples too, see Note [timed text] in part_writer.cpp
     std::int64_t text_end = 0;
     std::deque<PacketPtr> pending;
     std::int64_t last_dts = AV_NOPTS_VALUE;
     std::int64_t read_us = AV_NOPTS_VALUE;  // time of the last packet read
     bool started = false;                   // a packet was handed out
+    bool presented = false;                 // a packet inside the source's edit list was read
+    BsfPtr filter;                          // brings packets into the form the container wants
   };
-  static constexpr std::int64_t kInterleave = 10 * AV_TIME_BASE;   // us
-  static constexpr std::int64_t kFirstAudio = 600 * std::int64_t{AV_TIME_BASE};  // us; an audio stream that starts later is not waited for
+  static constexpr std::int64_t kInterleave = 10 * AV_TIME_BASE;  // us
+  static constexpr std::int64_t kFirstAudio =
+      600 * std::int64_t{AV_TIME_BASE};  // us; an audio stream that starts later is not waited for
 
   bool read_one();
+  bool wanted(Stream& stream, const AVPacket& packet, AVRational base) const;
   void fill_gap(Stream& stream, const AVPacket& next);
   void hand_out(Stream& stream, std::vector<OutPacket>& out);
 
   Input& input_;
+  Container container_;
   Clock clock_;
   std::vector<Stream> streams_;
   std::vector<int> by_input_;  // index into streams_, or -1

@@ -26,10 +26,12 @@ PartWriter::PartWriter(File& file, Input& input, const std::vector<PlannedStream
 
 PartWriter::~PartWriter() = default;
 
-MuxerPtr PartWriter::make_muxer(FileIo& io, const bool fragmented, const AVFormatContext* const part) {
+MuxerPtr PartWriter::make_muxer(FileIo& io, const bool fragmented,
+                                const AVFormatContext* const part) {
   const bool mkv = settings_.container == Container::kMkv;
   AVFormatContext* context = nullptr;
-  check(avformat_alloc_output_context2(&context, nullptr, mkv ? "matroska" : container_name(settings_.container), nullptr),
+  check(avformat_alloc_output_context2(
+            &context, nullptr, mkv ? "matroska" : container_name(settings_.container), nullptr),
         "set up the muxer of", file_.path(), ErrorKind::kInternal);
   MuxerPtr muxer(context);
   muxer->opaque = log_.get();
@@ -50,13 +52,13 @@ MuxerPtr PartWriter::make_muxer(FileIo& io, const bool fragmented, const AVForma
       continue;
     }
     if (part != nullptr) {
-      // Headers as they stand in the .part: in the container's form (the packets there are already), and with what the
-      // first packets taught the muxer.
+      // Headers as they stand in the .part: in the container's form (the packets there are
+      // already), and with what the first packets taught the muxer.
       const AVCodecParameters& learnt = *part->streams[planned.output]->codecpar;
       if (learnt.extradata_size > 0) {
         av_freep(&stream.codecpar->extradata);
-        stream.codecpar->extradata = static_cast<std::uint8_t*>(
-            av_mallocz(static_cast<std::size_t>(learnt.extradata_size) + AV_INPUT_BUFFER_PADDING_SIZE));
+        stream.codecpar->extradata = static_cast<std::uint8_t*>(av_mallocz(
+            static_cast<std::size_t>(learnt.extradata_size) + AV_INPUT_BUFFER_PADDING_SIZE));
         if (stream.codecpar->extradata == nullptr) throw std::bad_alloc();
         std::copy_n(learnt.extradata, learnt.extradata_size, stream.codecpar->extradata);
         stream.codecpar->extradata_size = learnt.extradata_size;
@@ -67,20 +69,24 @@ MuxerPtr PartWriter::make_muxer(FileIo& io, const bool fragmented, const AVForma
       stream.avg_frame_rate = settings_.video_rate;
     } else if (stream.codecpar->codec_type == AVMEDIA_TYPE_VIDEO) {
       timescale = lcm_or(timescale, stream.time_base.den, timescale);
-    } else if (stream.codecpar->codec_type == AVMEDIA_TYPE_AUDIO && stream.codecpar->sample_rate > 0) {
+    } else if (stream.codecpar->codec_type == AVMEDIA_TYPE_AUDIO &&
+               stream.codecpar->sample_rate > 0) {
       movie_timescale = lcm_or(movie_timescale, stream.codecpar->sample_rate, movie_timescale);
     }
   }
   Dictionary options;
   options.set("avoid_negative_ts", "disabled");
+  options.set("strict", "experimental");  // FLAC in MP4 counts as such in FFmpeg 5.1
   if (!mkv) {
     options.set("video_track_timescale", std::to_string(timescale));
     if (fragmented) {
-      options.set("movflags", "frag_custom+empty_moov+delay_moov+default_base_moof+frag_discont+skip_trailer");
+      options.set("movflags",
+                  "frag_custom+empty_moov+delay_moov+default_base_moof+frag_discont+skip_trailer");
       options.set("use_editlist", "0");
     } else {
       // Start offsets are written in it: fine enough for a video tick and an audio sample.
-      options.set("movie_timescale", std::to_string(lcm_or(movie_timescale, timescale, movie_timescale)));
+      options.set("movie_timescale",
+                  std::to_string(lcm_or(movie_timescale, timescale, movie_timescale)));
     }
   }
   if (!fragmented || mkv) {
@@ -92,9 +98,10 @@ MuxerPtr PartWriter::make_muxer(FileIo& io, const bool fragmented, const AVForma
   const int result = avformat_write_header(muxer.get(), options.raw());
   io.rethrow();
   check(result, "write the header of", file_.path(), ErrorKind::kInternal, log_.get());
-  // Note [timed text]: FFmpeg's muxer fills the gaps between texts with empty samples by itself, wherever it happens to
-  // stand, and in fragments at the wrong time. PacketSource fills them instead; so that none is added here, text tracks
-  // take another text codec's id once the header has chosen their sample entry.
+  // Note [timed text]: FFmpeg's muxer fills the gaps between texts with empty samples by itself,
+  // wherever it happens to stand, and in fragments at the wrong time. PacketSource fills them
+  // instead; so that none is added here, text tracks take another text codec's id once the header
+  // has chosen their sample entry.
   if (!mkv)
     for (unsigned i = 0; i < muxer->nb_streams; ++i)
       if (muxer->streams[i]->codecpar->codec_id == AV_CODEC_ID_MOV_TEXT)
@@ -112,14 +119,16 @@ void PartWriter::flush() {
 
 void PartWriter::write_fragment(std::vector<OutPacket> packets) {
   const LogSink::Scope scope(*log_);
-  // The enhanced video comes last among equals: Matroska's muxer keeps an audio packet back until a video packet comes.
+  // The enhanced video comes last among equals: Matroska's muxer keeps an audio packet back until a
+  // video packet comes.
   std::stable_sort(packets.begin(), packets.end(), [this](const OutPacket& a, const OutPacket& b) {
     const int order = av_compare_ts(a.packet->dts, a.time_base, b.packet->dts, b.time_base);
     if (order != 0) return order < 0;
     return b.packet->stream_index == video_output_ && a.packet->stream_index != video_output_;
   });
   // Each fragment says its own times: else a gap before it would be lost.
-  if (settings_.container != Container::kMkv) av_opt_set(muxer_->priv_data, "movflags", "+frag_discont", 0);
+  if (settings_.container != Container::kMkv)
+    av_opt_set(muxer_->priv_data, "movflags", "+frag_discont", 0);
   for (OutPacket& out : packets) {
     AVStream& stream = *muxer_->streams[out.packet->stream_index];
     av_packet_rescale_ts(out.packet.get(), out.time_base, stream.time_base);

@@ -20,20 +20,21 @@ struct PartSettings {
   Clock clock;
 };
 
-// Purpose: muxes into a `.part`. MP4 and MOV grow as fragments (readable when torn) and become plain files at finish(),
-// without a second copy; Matroska grows as clusters and gets its index at finish(). Thread-safety: none.
-// Ownership: file, input (a demuxer of the source, for tags) and the stream list belong to the caller and outlive this.
+// Purpose: muxes into a `.part`. MP4 and MOV grow as fragments (readable when torn) and become
+// plain files at finish(), without a second copy; Matroska grows as clusters and gets its index at
+// finish(). Thread-safety: none. Ownership: file, input (a demuxer of the source, for tags) and the
+// stream list belong to the caller and outlive this.
 class PartWriter {
  public:
-  PartWriter(File& file, Input& input, const std::vector<PlannedStream>& streams, const PartSettings& settings,
-             const AVCodecParameters& encoded);
+  PartWriter(File& file, Input& input, const std::vector<PlannedStream>& streams,
+             const PartSettings& settings, const AVCodecParameters& encoded);
   ~PartWriter();
 
   // The stream index of the enhanced video, and the time base its packets are rescaled to.
   int video_output() const { return video_output_; }
 
-  // Sorts by dts, the enhanced video last among equals, writes and flushes: afterwards all bytes are in the file (not yet
-  // durable). Errors of the disk throw kIo.
+  // Sorts by dts, the enhanced video last among equals, writes and flushes: afterwards all bytes
+  // are in the file (not yet durable). Errors of the disk throw kIo.
   void write_fragment(std::vector<OutPacket> packets);
   // Bytes of the file so far.
   std::int64_t offset() const { return io_->position(); }

@@ -8,8 +8,8 @@
 
 namespace streamvsr {
 
-// The planes of a pixel format, or nothing for one that is not planar integer samples in native byte order.
-// Full-range twins (yuvj420p, ...) have the planes of their plain format.
+// The planes of a pixel format, or nothing for one that is not planar integer samples in native
+// byte order. Full-range twins (yuvj420p, ...) have the planes of their plain format.
 std::optional<PlaneFormat> plane_format(AVPixelFormat format, int width, int height);
 
 // FFmpeg's format for planes of ours; AV_PIX_FMT_NONE when it has none.
@@ -24,11 +24,12 @@ Planes to_planes(const AVFrame& frame, const PlaneFormat& format);
 // A frame that owns the planes: no copy.
 FramePtr to_frame(Planes planes, AVPixelFormat format);
 
-// Purpose: brings frames of any format and size to one planar format and size by swscale (bicubic, bit-exact).
-// Thread-safety: none. Not used for frames that fit already.
+// Purpose: brings frames of any format and size to one planar format and size by swscale (bicubic,
+// bit-exact). Thread-safety: none. Not used for frames that fit already.
 class FrameFitter {
  public:
-  FrameFitter(AVPixelFormat format, int width, int height) : format_(format), width_(width), height_(height) {}
+  FrameFitter(AVPixelFormat format, int width, int height)
+      : format_(format), width_(width), height_(height) {}
   bool fits(const AVFrame& frame) const;
   FramePtr fit(const AVFrame& frame);
 
@@ -42,7 +43,8 @@ class FrameFitter {
   AVPixelFormat from_format_ = AV_PIX_FMT_NONE;
 };
 
-// H.273's chroma positions as the colour layer names them; unspecified is left, as H.264 and HEVC default to.
+// H.273's chroma positions as the colour layer names them; unspecified is left, as H.264 and HEVC
+// default to.
 ChromaSiting chroma_siting(AVChromaLocation location);
 
 }  // namespace streamvsr

@@ -22,17 +22,18 @@ std::vector<std::int64_t> find_first_dts(const std::string& path, bool& encrypte
     std::int64_t& slot = first[static_cast<std::size_t>(packet->stream_index)];
     const std::int64_t time = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
     if (slot != AV_NOPTS_VALUE || time == AV_NOPTS_VALUE) continue;
-    slot = av_rescale_q_rnd(time, input.stream(packet->stream_index).time_base, AV_TIME_BASE_Q, AV_ROUND_DOWN);
+    slot = av_rescale_q_rnd(time, input.stream(packet->stream_index).time_base, AV_TIME_BASE_Q,
+                            AV_ROUND_DOWN);
     --missing;
   }
   return first;
 }
 
 bool take_container_index(const AVStream& stream, SourceIndex& index) {
-  // nb_frames is set from the sample table; a fragmented file has none there and must be read.
-  if (stream.nb_frames <= 0) return false;
+  // nb_frames is set from the sample table; a fragmented file has none there and must be read, as
+  // must one whose index only grows while reading.
   const int entries = avformat_index_get_entries_count(&stream);
-  if (entries <= 0) return false;
+  if (stream.nb_frames <= 0 || entries < stream.nb_frames) return false;
   auto* const mutable_stream = const_cast<AVStream*>(&stream);  // FFmpeg's getter lacks the const
   index.packets.reserve(static_cast<std::size_t>(entries));
   for (int i = 0; i < entries; ++i) {
@@ -63,7 +64,8 @@ double SourceIndex::bits_per_pixel(const int width, const int height) const {
          (static_cast<double>(packets.size()) * static_cast<double>(width) * height);
 }
 
-SourceIndex index_source(const std::string& path, const std::function<void(std::int64_t, std::int64_t)>& tick) {
+SourceIndex index_source(const std::string& path,
+                         const std::function<void(std::int64_t, std::int64_t)>& tick) {
   SourceIndex index;
   index.first_dts = find_first_dts(path, index.encrypted);
   Input input(path);
@@ -77,15 +79,17 @@ SourceIndex index_source(const std::string& path, const std::function<void(std::
     const PacketPtr packet = make_packet();
     std::int64_t last = 0;
     while (input.read(*packet)) {
-      if (packet->stream_index != input.video_index() || (packet->flags & AV_PKT_FLAG_DISCARD) != 0) continue;
+      if (packet->stream_index != input.video_index() || (packet->flags & AV_PKT_FLAG_DISCARD) != 0)
+        continue;
       std::int64_t time = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
       if (time == AV_NOPTS_VALUE) time = last + std::max<std::int64_t>(packet->duration, 1);
       last = time;
       index.packets.push_back({time, packet->size, (packet->flags & AV_PKT_FLAG_KEY) != 0});
       if (tick && index.packets.size() % 1024 == 0) tick(avio_tell(input.format().pb), size);
     }
-    std::stable_sort(index.packets.begin(), index.packets.end(),
-                     [](const SourceIndex::Packet& a, const SourceIndex::Packet& b) { return a.time < b.time; });
+    std::stable_sort(
+        index.packets.begin(), index.packets.end(),
+        [](const SourceIndex::Packet& a, const SourceIndex::Packet& b) { return a.time < b.time; });
   }
   for (const SourceIndex::Packet& packet : index.packets) index.total_bytes += packet.bytes;
   return index;

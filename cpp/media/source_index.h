@@ -13,16 +13,17 @@ namespace streamvsr {
 // What the plan needs of the enhanced stream's packets. A pure function of the file.
 struct SourceIndex {
   struct Packet {
-    std::int64_t time;  // presentation time where known, else decoding time; ticks of the stream's time base
+    std::int64_t
+        time;  // presentation time where known, else decoding time; ticks of the stream's time base
     std::int32_t bytes;
     bool key;
   };
-  std::vector<Packet> packets;    // in presentation order; 16 bytes each
-  std::int64_t total_bytes = 0;   // of the packets
-  bool from_container = false;    // taken from the container's own index
-  bool encrypted = false;         // packets need a key
-  // The earliest dts of each stream's first packet, in AV_TIME_BASE units; AV_NOPTS_VALUE for a stream without
-  // packets near the start.
+  std::vector<Packet> packets;   // in presentation order; 16 bytes each
+  std::int64_t total_bytes = 0;  // of the packets
+  bool from_container = false;   // taken from the container's own index
+  bool encrypted = false;        // packets need a key
+  // The earliest dts of each stream's first packet, in AV_TIME_BASE units; AV_NOPTS_VALUE for a
+  // stream without packets near the start.
   std::vector<std::int64_t> first_dts;
 
   // Mean frames per second over the packets' times; 25 when there is too little to tell.
@@ -31,8 +32,9 @@ struct SourceIndex {
   double bits_per_pixel(int width, int height) const;
 };
 
-// Uses the container's index where it is complete (MP4, MOV), else reads every packet. tick(bytes read, bytes in all) is
-// called now and then meanwhile; what it throws passes on.
-SourceIndex index_source(const std::string& path, const std::function<void(std::int64_t, std::int64_t)>& tick = {});
+// Uses the container's index where it is complete (MP4, MOV), else reads every packet. tick(bytes
+// read, bytes in all) is called now and then meanwhile; what it throws passes on.
+SourceIndex index_source(const std::string& path,
+                         const std::function<void(std::int64_t, std::int64_t)>& tick = {});
 
 }  // namespace streamvsr

@@ -29,22 +29,33 @@ bool is_stale(const std::string& key) {
 
 const char* mimetype(const AVCodecID codec) {
   switch (codec) {
-    case AV_CODEC_ID_MJPEG: return "image/jpeg";
-    case AV_CODEC_ID_PNG: return "image/png";
-    case AV_CODEC_ID_BMP: return "image/bmp";
-    case AV_CODEC_ID_GIF: return "image/gif";
-    case AV_CODEC_ID_WEBP: return "image/webp";
-    default: return nullptr;
+    case AV_CODEC_ID_MJPEG:
+      return "image/jpeg";
+    case AV_CODEC_ID_PNG:
+      return "image/png";
+    case AV_CODEC_ID_BMP:
+      return "image/bmp";
+    case AV_CODEC_ID_GIF:
+      return "image/gif";
+    case AV_CODEC_ID_WEBP:
+      return "image/webp";
+    default:
+      return nullptr;
   }
 }
 
 const char* extension(const AVCodecID codec) {
   switch (codec) {
-    case AV_CODEC_ID_PNG: return "png";
-    case AV_CODEC_ID_BMP: return "bmp";
-    case AV_CODEC_ID_GIF: return "gif";
-    case AV_CODEC_ID_WEBP: return "webp";
-    default: return "jpg";
+    case AV_CODEC_ID_PNG:
+      return "png";
+    case AV_CODEC_ID_BMP:
+      return "bmp";
+    case AV_CODEC_ID_GIF:
+      return "gif";
+    case AV_CODEC_ID_WEBP:
+      return "webp";
+    default:
+      return "jpg";
   }
 }
 
@@ -54,16 +65,19 @@ std::string stream_name(const AVStream& stream) {
   const char* const type = av_get_media_type_string(stream.codecpar->codec_type);
   const auto tags = to_map(stream.metadata);
   const auto language = tags.find("language");
-  return std::string(type != nullptr ? type : "unknown") + " stream #" + std::to_string(stream.index) + " (" +
-         avcodec_get_name(stream.codecpar->codec_id) +
+  return std::string(type != nullptr ? type : "unknown") + " stream #" +
+         std::to_string(stream.index) + " (" + avcodec_get_name(stream.codecpar->codec_id) +
          (language != tags.end() && language->second != "und" ? ", " + language->second : "") + ")";
 }
 
 const char* container_name(const Container container) {
   switch (container) {
-    case Container::kMp4: return "mp4";
-    case Container::kMov: return "mov";
-    case Container::kMkv: return "mkv";
+    case Container::kMp4:
+      return "mp4";
+    case Container::kMov:
+      return "mov";
+    case Container::kMkv:
+      return "mkv";
   }
   return "";
 }
@@ -73,19 +87,22 @@ Container choose_container(const std::string& name, const std::string& output) {
   if (wanted.empty()) {
     wanted = std::filesystem::path(output).extension().string();
     if (!wanted.empty()) wanted.erase(0, 1);
-    std::transform(wanted.begin(), wanted.end(), wanted.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::transform(wanted.begin(), wanted.end(), wanted.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
     if (wanted == "m4v") wanted = "mp4";
   }
   for (const Container c : {Container::kMp4, Container::kMov, Container::kMkv})
     if (wanted == container_name(c)) return c;
   if (name.empty())
-    throw Error(ErrorKind::kConfig, "the output '" + output +
-                                        "' does not say its container; end it in .mp4, .mov or .mkv, or set container",
+    throw Error(ErrorKind::kConfig,
+                "the output '" + output +
+                    "' does not say its container; end it in .mp4, .mov or .mkv, or set container",
                 output);
   throw Error(ErrorKind::kConfig, "unknown container '" + name + "'; choose mp4, mov or mkv");
 }
 
-StreamPlan plan_streams(const Input& input, const Container container, const AVCodecID video_codec) {
+StreamPlan plan_streams(const Input& input, const Container container,
+                        const AVCodecID video_codec) {
   if (!holds(container, video_codec))
     throw Error(ErrorKind::kConfig, std::string(container_name(container)) + " cannot hold " +
                                         avcodec_get_name(video_codec) + " video; choose mkv");
@@ -102,7 +119,8 @@ StreamPlan plan_streams(const Input& input, const Container container, const AVC
           planned.action = StreamAction::kEnhance;
         } else if (is_cover(stream)) {
           planned.action = StreamAction::kCover;
-          if (mimetype(codec) == nullptr || stream.attached_pic.size == 0 || (container != Container::kMkv && !holds(container, codec))) {
+          if (mimetype(codec) == nullptr || stream.attached_pic.size == 0 ||
+              (container != Container::kMkv && !holds(container, codec))) {
             plan.warnings.push_back(stream_name(stream) + ", a cover picture," + in + ": left out");
             continue;
           }
@@ -123,7 +141,8 @@ StreamPlan plan_streams(const Input& input, const Container container, const AVC
         }
         break;
       case AVMEDIA_TYPE_SUBTITLE:
-        if (container != Container::kMkv && codec != AV_CODEC_ID_MOV_TEXT && is_text_subtitle(codec)) {
+        if (container != Container::kMkv && codec != AV_CODEC_ID_MOV_TEXT &&
+            is_text_subtitle(codec)) {
           planned.action = StreamAction::kToMovText;
         } else if (container == Container::kMkv && codec == AV_CODEC_ID_MOV_TEXT) {
           planned.action = StreamAction::kToSubRip;
@@ -133,7 +152,8 @@ StreamPlan plan_streams(const Input& input, const Container container, const AVC
           continue;
         }
         if (planned.action != StreamAction::kCopy && avcodec_find_decoder(codec) == nullptr) {
-          plan.warnings.push_back(stream_name(stream) + " cannot be converted by this FFmpeg: left out");
+          plan.warnings.push_back(stream_name(stream) +
+                                  " cannot be converted by this FFmpeg: left out");
           continue;
         }
         break;
@@ -157,18 +177,22 @@ StreamPlan plan_streams(const Input& input, const Container container, const AVC
     cover.output = static_cast<int>(plan.streams.size());
     plan.streams.push_back(cover);
   }
-  if (container == Container::kMkv && input.video_index() >= 0 && stream_rotation(input.stream(input.video_index())) != 0.0)
-    plan.warnings.push_back("the rotation of the picture cannot be written to mkv by this FFmpeg: choose mp4 or mov to keep it");
+  if (container == Container::kMkv && input.video_index() >= 0 &&
+      stream_rotation(input.stream(input.video_index())) != 0.0)
+    plan.warnings.push_back(
+        "the rotation of the picture cannot be written to mkv by this FFmpeg: choose mp4 or mov to "
+        "keep it");
   return plan;
 }
 
-void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream& planned, const Container container,
-                const AVCodecParameters& encoded) {
+void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream& planned,
+                const Container container, const AVCodecParameters& encoded) {
   const AVStream& from = input.stream(planned.input);
   AVStream* const to = avformat_new_stream(&muxer, nullptr);
   if (to == nullptr) throw std::bad_alloc();
   AVCodecParameters& par = *to->codecpar;
-  const AVCodecParameters& source = planned.action == StreamAction::kEnhance ? encoded : *from.codecpar;
+  const AVCodecParameters& source =
+      planned.action == StreamAction::kEnhance ? encoded : *from.codecpar;
   if (avcodec_parameters_copy(&par, &source) < 0) throw std::bad_alloc();
   par.codec_tag = 0;  // the source container's; the muxer picks its own
   to->time_base = from.time_base;
@@ -176,25 +200,29 @@ void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream&
   for (const auto& [key, value] : to_map(from.metadata)) {
     if (is_stale(key)) continue;
     // What QuickTime notes about the maker of the old track.
-    if (planned.action == StreamAction::kEnhance && (key == "vendor_id" || key == "handler_name")) continue;
+    if (planned.action == StreamAction::kEnhance && (key == "vendor_id" || key == "handler_name"))
+      continue;
     av_dict_set(&to->metadata, key.c_str(), value.c_str(), 0);
   }
   switch (planned.action) {
     case StreamAction::kEnhance:
       to->sample_aspect_ratio = encoded.sample_aspect_ratio;
       copy_stream_side_data(from, *to);
-      if (container != Container::kMkv && par.codec_id == AV_CODEC_ID_HEVC) par.codec_tag = MKTAG('h', 'v', 'c', '1');
+      if (container != Container::kMkv && par.codec_id == AV_CODEC_ID_HEVC)
+        par.codec_tag = MKTAG('h', 'v', 'c', '1');
       break;
     case StreamAction::kCopy:
       to->sample_aspect_ratio = from.sample_aspect_ratio;
       to->avg_frame_rate = from.avg_frame_rate;
       copy_stream_side_data(from, *to);
-      if (container != Container::kMkv && par.codec_id == AV_CODEC_ID_HEVC) par.codec_tag = MKTAG('h', 'v', 'c', '1');
+      if (container != Container::kMkv && par.codec_id == AV_CODEC_ID_HEVC)
+        par.codec_tag = MKTAG('h', 'v', 'c', '1');
       break;
     case StreamAction::kToMovText:
     case StreamAction::kToSubRip: {
-      const SubtitleConverter converter(
-          from, planned.action == StreamAction::kToSubRip ? AV_CODEC_ID_SUBRIP : AV_CODEC_ID_MOV_TEXT);
+      const SubtitleConverter converter(from, planned.action == StreamAction::kToSubRip
+                                                  ? AV_CODEC_ID_SUBRIP
+                                                  : AV_CODEC_ID_MOV_TEXT);
       if (avcodec_parameters_copy(&par, converter.parameters().get()) < 0) throw std::bad_alloc();
       par.codec_tag = 0;
       to->time_base = {1, 1000};
@@ -204,24 +232,28 @@ void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream&
       if (container == Container::kMkv) {
         par.codec_type = AVMEDIA_TYPE_ATTACHMENT;
         av_freep(&par.extradata);
-        par.extradata = static_cast<std::uint8_t*>(
-            av_mallocz(static_cast<std::size_t>(from.attached_pic.size) + AV_INPUT_BUFFER_PADDING_SIZE));
+        par.extradata = static_cast<std::uint8_t*>(av_mallocz(
+            static_cast<std::size_t>(from.attached_pic.size) + AV_INPUT_BUFFER_PADDING_SIZE));
         if (par.extradata == nullptr) throw std::bad_alloc();
         par.extradata_size = from.attached_pic.size;
         std::copy_n(from.attached_pic.data, from.attached_pic.size, par.extradata);
         to->disposition = 0;
         if (av_dict_get(to->metadata, "filename", nullptr, 0) == nullptr)
-          av_dict_set(&to->metadata, "filename", (std::string("cover.") + extension(par.codec_id)).c_str(), 0);
+          av_dict_set(&to->metadata, "filename",
+                      (std::string("cover.") + extension(par.codec_id)).c_str(), 0);
         av_dict_set(&to->metadata, "mimetype", mimetype(par.codec_id), 0);
       }
       break;
-    case StreamAction::kAttachment: break;
+    case StreamAction::kAttachment:
+      break;
   }
 }
 
 std::int64_t matroska_delay(const AVStream& stream) {
   const AVCodecParameters& par = *stream.codecpar;
-  return par.codec_id == AV_CODEC_ID_OPUS ? av_rescale_q(par.initial_padding, {1, 48000}, stream.time_base) : 0;
+  return par.codec_id == AV_CODEC_ID_OPUS
+             ? av_rescale_q(par.initial_padding, {1, 48000}, stream.time_base)
+             : 0;
 }
 
 void copy_metadata(const Input& input, AVFormatContext& muxer) {

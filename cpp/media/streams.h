@@ -10,7 +10,8 @@ namespace streamvsr {
 
 enum class Container { kMp4, kMov, kMkv };
 
-// From a name ("mp4", "mov", "mkv") or, when that is empty, from the output's suffix. Throws kConfig.
+// From a name ("mp4", "mov", "mkv") or, when that is empty, from the output's suffix. Throws
+// kConfig.
 Container choose_container(const std::string& name, const std::string& output);
 const char* container_name(Container container);
 
@@ -18,17 +19,18 @@ const char* container_name(Container container);
 std::string stream_name(const AVStream& stream);
 
 enum class StreamAction {
-  kEnhance,       // the one video stream that is decoded, enhanced and encoded
-  kCopy,          // packets as they are
-  kToMovText,     // text subtitles for MP4 and MOV
-  kToSubRip,      // MP4's timed text for Matroska
-  kCover,         // a cover picture: an attachment in Matroska, metadata in MP4
-  kAttachment,    // fonts and the like, in Matroska
+  kEnhance,     // the one video stream that is decoded, enhanced and encoded
+  kCopy,        // packets as they are
+  kToMovText,   // text subtitles for MP4 and MOV
+  kToSubRip,    // MP4's timed text for Matroska
+  kCover,       // a cover picture: an attachment in Matroska, metadata in MP4
+  kAttachment,  // fonts and the like, in Matroska
 };
 
 struct PlannedStream {
-  int input = 0;   // index in the source
-  int output = 0;  // index in the output's .part; covers of MP4, which join at the finish, come last
+  int input = 0;  // index in the source
+  int output =
+      0;  // index in the output's .part; covers of MP4, which join at the finish, come last
   StreamAction action = StreamAction::kCopy;
 };
 
@@ -37,16 +39,18 @@ struct StreamPlan {
   std::vector<std::string> warnings;   // what the container cannot hold, and which one can
 };
 
-// video_codec: FFmpeg's id of what the enhanced stream is encoded with; throws kConfig when the container cannot hold it.
+// video_codec: FFmpeg's id of what the enhanced stream is encoded with; throws kConfig when the
+// container cannot hold it.
 StreamPlan plan_streams(const Input& input, Container container, AVCodecID video_codec);
 
 // Adds a planned stream to a muxer: parameters, tags, disposition, language, side data.
 // encoded: the encoder's parameters, for kEnhance.
-void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream& planned, Container container,
-                const AVCodecParameters& encoded);
+void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream& planned,
+                Container container, const AVCodecParameters& encoded);
 
-// What Matroska's times of a stream lie behind its presentation, in the stream's ticks: readers take Opus' codec delay off the
-// times they find, while FFmpeg's muxer stores the times it is given.
+// What Matroska's times of a stream lie behind its presentation, in the stream's ticks: readers
+// take Opus' codec delay off the times they find, while FFmpeg's muxer stores the times it is
+// given.
 std::int64_t matroska_delay(const AVStream& stream);
 
 // Global tags of the source that hold for the output too.

@@ -16,7 +16,8 @@ class SubtitleConverter {
 
   // Parameters of the new form, with its header.
   ParametersPtr parameters() const;
-  // The same text in the new form, times in ms; nothing for a packet without text (a gap in MP4) or one that is damaged.
+  // The same text in the new form, times in ms; nothing for a packet without text (a gap in MP4) or
+  // one that is damaged.
   PacketPtr convert(const AVPacket& packet);
 
  private:

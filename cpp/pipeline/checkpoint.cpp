@@ -63,10 +63,11 @@ Checkpoint checkpoint_from_json(const std::string& text, const std::string& path
     return Error(ErrorKind::kInput, "the checkpoint '" + path + "' " + why, path);
   };
   nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object() || json.value("magic", "") != kMagic) throw refuse("is no checkpoint of streamvsr, or is torn");
+  if (!json.is_object() || json.value("magic", "") != kMagic)
+    throw refuse("is no checkpoint of streamvsr, or is torn");
   if (json.value("version", 0) != Checkpoint::kVersion)
-    throw refuse("has version " + std::to_string(json.value("version", 0)) + "; this program knows " +
-                 std::to_string(Checkpoint::kVersion));
+    throw refuse("has version " + std::to_string(json.value("version", 0)) +
+                 "; this program knows " + std::to_string(Checkpoint::kVersion));
   const std::string checksum = json.value("checksum", "");
   json.erase("checksum");
   if (checksum != sha256(json.dump())) throw refuse("was altered: its checksum does not fit");
@@ -83,6 +84,8 @@ Checkpoint checkpoint_from_json(const std::string& text, const std::string& path
   return c;
 }
 
-void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) { replace_file(path, to_json(checkpoint)); }
+void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
+  replace_file(path, to_json(checkpoint));
+}
 
 }  // namespace streamvsr

@@ -1,4 +1,5 @@
-// What an interrupted job knows of itself: docs/checkpoint.md. Progress and parameters, never pixels.
+// What an interrupted job knows of itself: docs/checkpoint.md. Progress and parameters, never
+// pixels.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +13,10 @@ namespace streamvsr {
 struct Checkpoint {
   static constexpr int kVersion = 1;
 
-  std::string plan_hash;               // of everything that decides the bytes
-  std::int64_t next_frame = 0;         // the first frame that is not in the `.part`
+  std::string plan_hash;        // of everything that decides the bytes
+  std::int64_t next_frame = 0;  // the first frame that is not in the `.part`
   std::int64_t segments_done = 0;
-  std::int64_t part_bytes = 0;         // durable length of the `.part`
+  std::int64_t part_bytes = 0;           // durable length of the `.part`
   std::vector<std::int64_t> recent_pts;  // ticks: pts that are still due as dts (Note [dts])
 
   bool operator==(const Checkpoint&) const = default;

@@ -22,7 +22,8 @@ void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared, Busy
     busy.resume();
     std::vector<EnhanceInput> inputs;
     for (const FrameItem& frame : batch)
-      inputs.push_back({&frame.picture.planes, plan.siting, plan.full_range, frame.picture.codec_strength});
+      inputs.push_back(
+          {&frame.picture.planes, plan.siting, plan.full_range, frame.picture.codec_strength});
     std::vector<Planes> enhanced;
     if (!inputs.empty()) enhanced = enhancer.run(inputs, shared.abort);
     busy.pause();

@@ -12,7 +12,9 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-double since(const SteadyClock::time_point begin) { return std::chrono::duration<double>(SteadyClock::now() - begin).count(); }
+double since(const SteadyClock::time_point begin) {
+  return std::chrono::duration<double>(SteadyClock::now() - begin).count();
+}
 
 rusage usage() {
   rusage used{};
@@ -21,7 +23,9 @@ rusage usage() {
 }
 
 double cpu_seconds(const rusage& used) {
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
   return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
@@ -30,9 +34,12 @@ constexpr double kMiB = 1024.0 * 1024.0;
 // The `.part`, created, locked and, unless it was committed, removed again with the checkpoint.
 class PartFile {
  public:
-  explicit PartFile(const std::string& output) : output_(output), file_(part_path(output), O_CREAT | O_RDWR) {
+  explicit PartFile(const std::string& output)
+      : output_(output), file_(part_path(output), O_CREAT | O_RDWR) {
     if (!file_.try_lock())
-      throw Error(ErrorKind::kIo, "another process is writing '" + output + "' (it holds '" + file_.path() + "')", file_.path(), EBUSY);
+      throw Error(ErrorKind::kIo,
+                  "another process is writing '" + output + "' (it holds '" + file_.path() + "')",
+                  file_.path(), EBUSY);
     owned_ = true;
     file_.truncate(0);
   }
@@ -65,12 +72,14 @@ std::string describe_encoder(const EncoderSettings& encoder) {
 }
 
 std::unique_ptr<Shared> make_shared_state(const JobPlan& plan) {
-  // Enough frames to keep the stages busy, within half of the budget; the rest is for pictures in hand.
+  // Enough frames to keep the stages busy, within half of the budget; the rest is for pictures in
+  // hand.
   constexpr std::size_t kQueued = 4;
   const auto budget = static_cast<std::size_t>(plan.config.max_memory_mb) << 20;
   const std::size_t in = Planes(plan.source_format).bytes();
   const std::size_t out = Planes(plan.output_format).bytes();
-  return std::make_unique<Shared>(std::min(kQueued * in, budget / 8), std::min(kQueued * out, budget * 3 / 8));
+  return std::make_unique<Shared>(std::min(kQueued * in, budget / 8),
+                                  std::min(kQueued * out, budget * 3 / 8));
 }
 
 }  // namespace
@@ -78,7 +87,8 @@ std::unique_ptr<Shared> make_shared_state(const JobPlan& plan) {
 Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const PlanningTick& tick)
     : enhancer_(std::move(enhancer)),
       enhancer_description_(enhancer_->describe()),
-      plan_(make_plan(config, *enhancer_, tick)), shared_(make_shared_state(plan_)) {}
+      plan_(make_plan(config, *enhancer_, tick)),
+      shared_(make_shared_state(plan_)) {}
 
 Job::~Job() = default;
 
@@ -115,13 +125,17 @@ Progress Job::progress(const SteadyClock::time_point begin) const {
   p.segments_done = shared_->segments_done.load();
   p.seconds = since(begin);
   p.fps = p.seconds > 0.0 ? static_cast<double>(p.frames_done) / p.seconds : 0.0;
-  if (p.fps > 0.0) p.eta_seconds = static_cast<double>(std::max<std::int64_t>(0, p.frames_total - p.frames_done)) / p.fps;
+  if (p.fps > 0.0)
+    p.eta_seconds =
+        static_cast<double>(std::max<std::int64_t>(0, p.frames_total - p.frames_done)) / p.fps;
   p.memory_mb = static_cast<double>(shared_->gauge.bytes()) / kMiB;
   return p;
 }
 
-Report Job::run(const std::function<void(const Progress&)>& tick, const std::chrono::milliseconds interval) {
-  if (ran_) throw Error(ErrorKind::kConfig, "this job has run already or was closed; make a new one");
+Report Job::run(const std::function<void(const Progress&)>& tick,
+                const std::chrono::milliseconds interval) {
+  if (ran_)
+    throw Error(ErrorKind::kConfig, "this job has run already or was closed; make a new one");
   ran_ = true;
   const auto begin = SteadyClock::now();
   const double cpu_before = cpu_seconds(usage());
@@ -148,11 +162,12 @@ Report Job::run(const std::function<void(const Progress&)>& tick, const std::chr
       while (!shared_->all_left()) {
         shared_->wait_left(std::max(interval, std::chrono::milliseconds(1)));
         if (stop_.requested())
-          shared_->fail(std::make_exception_ptr(Error(
-              ErrorKind::kStopped,
-              "stopped after " + std::to_string(shared_->frames_written.load()) + " of about " + std::to_string(plan_.frames) +
-                  " frames; the unfinished '" + part_path(plan_.config.output) + "' was removed",
-              plan_.config.output)));
+          shared_->fail(std::make_exception_ptr(
+              Error(ErrorKind::kStopped,
+                    "stopped after " + std::to_string(shared_->frames_written.load()) +
+                        " of about " + std::to_string(plan_.frames) + " frames; the unfinished '" +
+                        part_path(plan_.config.output) + "' was removed",
+                    plan_.config.output)));
         if (tick) tick(progress(begin));
       }
     } catch (...) {
@@ -180,10 +195,12 @@ Report Job::run(const std::function<void(const Progress&)>& tick, const std::chr
   report.warnings = plan_.warnings;
   if (report.damaged_frames > 0)
     report.warnings.push_back("the source is damaged: " + std::to_string(report.damaged_frames) +
-                              " picture(s) or packet(s) with errors" + (damage.empty() ? "" : " (FFmpeg: " + damage + ")"));
+                              " picture(s) or packet(s) with errors" +
+                              (damage.empty() ? "" : " (FFmpeg: " + damage + ")"));
   if (report.frames < plan_.frames)
-    report.warnings.push_back("the source gave " + std::to_string(report.frames) + " pictures of the " +
-                              std::to_string(plan_.frames) + " its packets promised");
+    report.warnings.push_back("the source gave " + std::to_string(report.frames) +
+                              " pictures of the " + std::to_string(plan_.frames) +
+                              " its packets promised");
   report.enhancer = enhancer_description_;
   report.encoder = describe_encoder(plan_.encoder);
   return report;

@@ -1,4 +1,5 @@
-// A job: one film in, one film out. Plans at construction, runs its three stages, and leaves the output or nothing.
+// A job: one film in, one film out. Plans at construction, runs its three stages, and leaves the
+// output or nothing.
 #pragma once
 
 #include <chrono>
@@ -16,26 +17,26 @@ struct Progress {
   std::int64_t frames_done = 0;   // written to the output
   std::int64_t frames_total = 0;  // the plan's estimate
   std::int64_t segments_done = 0;
-  double seconds = 0.0;           // since the run began
-  double fps = 0.0;               // mean, of written frames
-  double eta_seconds = -1.0;      // -1: unknown
-  double memory_mb = 0.0;         // frames in flight now
+  double seconds = 0.0;       // since the run began
+  double fps = 0.0;           // mean, of written frames
+  double eta_seconds = -1.0;  // -1: unknown
+  double memory_mb = 0.0;     // frames in flight now
 };
 
 struct Report {
   std::int64_t frames = 0;
   std::int64_t damaged_frames = 0;
   std::int64_t segments = 0;
-  std::int64_t bytes_read = 0;     // of the source, by all demuxers
+  std::int64_t bytes_read = 0;  // of the source, by all demuxers
   std::int64_t bytes_written = 0;
   std::int64_t output_bytes = 0;
   double seconds = 0.0;
-  double read_seconds = 0.0;       // busy, not waiting for a queue
+  double read_seconds = 0.0;  // busy, not waiting for a queue
   double compute_seconds = 0.0;
   double write_seconds = 0.0;
-  double cpu_seconds = 0.0;        // of the whole process meanwhile
-  double peak_frames_mb = 0.0;     // frames in flight
-  double peak_rss_mb = 0.0;        // of the process since it began
+  double cpu_seconds = 0.0;     // of the whole process meanwhile
+  double peak_frames_mb = 0.0;  // frames in flight
+  double peak_rss_mb = 0.0;     // of the process since it began
   std::vector<std::string> warnings;
   std::string enhancer;
   std::string encoder;
@@ -56,9 +57,9 @@ struct PlanSummary {
   std::vector<std::string> copied_streams;  // "audio aac eng", ...
 };
 
-// Purpose: runs a plan. Constructed means planned: every error that can be known before work was thrown by then.
-// Thread-safety: stop() may come from any thread; the rest from one. Ownership: owns the enhancer and its threads; none
-// outlives run().
+// Purpose: runs a plan. Constructed means planned: every error that can be known before work was
+// thrown by then. Thread-safety: stop() may come from any thread; the rest from one. Ownership:
+// owns the enhancer and its threads; none outlives run().
 class Job {
  public:
   Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const PlanningTick& tick = {});
@@ -66,8 +67,9 @@ class Job {
 
   const JobPlan& plan() const { return plan_; }
   PlanSummary summary() const;
-  // Runs to the end. tick is called on this thread about every `interval`; when it throws, the job stops and the exception
-  // passes on. On any failure the `.part` and the checkpoint are removed and the first error is rethrown.
+  // Runs to the end. tick is called on this thread about every `interval`; when it throws, the job
+  // stops and the exception passes on. On any failure the `.part` and the checkpoint are removed
+  // and the first error is rethrown.
   Report run(const std::function<void(const Progress&)>& tick, std::chrono::milliseconds interval);
   // Asks a run to end: within a second it throws kStopped.
   void stop() noexcept { stop_.request(); }

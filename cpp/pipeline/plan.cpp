@@ -15,17 +15,20 @@ namespace streamvsr {
 
 namespace {
 
-// A segment ends early when it spans this many times its planned time, or this many bytes of source.
+// A segment ends early when it spans this many times its planned time, or this many bytes of
+// source.
 constexpr double kLongestSegment = 3.0;
 constexpr std::int64_t kLargestSegment = std::int64_t{512} << 20;
-// A start this late (broadcast clocks, cuts of longer files) is moved to zero; an earlier one is kept.
+// A start this late (broadcast clocks, cuts of longer files) is moved to zero; an earlier one is
+// kept.
 constexpr std::int64_t kKeptStart = AV_TIME_BASE;  // us
 constexpr int kMostThreads = 64;
 
 bool same_file(const std::string& a, const std::string& b) {
   struct stat sa{};
   struct stat sb{};
-  return ::stat(a.c_str(), &sa) == 0 && ::stat(b.c_str(), &sb) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+  return ::stat(a.c_str(), &sa) == 0 && ::stat(b.c_str(), &sb) == 0 && sa.st_dev == sb.st_dev &&
+         sa.st_ino == sb.st_ino;
 }
 
 void check_config(const JobConfig& config) {
@@ -34,10 +37,11 @@ void check_config(const JobConfig& config) {
     refuse("segment_seconds must be above 0, not " + std::to_string(config.segment_seconds));
   if (config.max_memory_mb < 64)
     refuse("max_memory_mb must be at least 64, not " + std::to_string(config.max_memory_mb));
-  for (const auto& [name, threads] :
-       {std::pair{"encoder_threads", config.encoder_threads}, std::pair{"decoder_threads", config.decoder_threads}})
+  for (const auto& [name, threads] : {std::pair{"encoder_threads", config.encoder_threads},
+                                      std::pair{"decoder_threads", config.decoder_threads}})
     if (threads < 0 || threads > kMostThreads)
-      refuse(std::string(name) + " must lie in 0.." + std::to_string(kMostThreads) + ", not " + std::to_string(threads));
+      refuse(std::string(name) + " must lie in 0.." + std::to_string(kMostThreads) + ", not " +
+             std::to_string(threads));
 }
 
 void check_output(const JobConfig& config) {
@@ -46,27 +50,37 @@ void check_output(const JobConfig& config) {
   const std::string directory = directory_of(output);
   struct stat status{};
   if (::stat(directory.c_str(), &status) != 0)
-    throw Error(ErrorKind::kIo, "the output's directory '" + directory + "' does not exist; create it first", directory, ENOENT);
+    throw Error(ErrorKind::kIo,
+                "the output's directory '" + directory + "' does not exist; create it first",
+                directory, ENOENT);
   if (!S_ISDIR(status.st_mode))
-    throw Error(ErrorKind::kIo, "'" + directory + "', where the output should go, is not a directory", directory, ENOTDIR);
+    throw Error(ErrorKind::kIo,
+                "'" + directory + "', where the output should go, is not a directory", directory,
+                ENOTDIR);
   if (::access(directory.c_str(), W_OK | X_OK) != 0)
-    throw Error(ErrorKind::kIo, "the output's directory '" + directory + "' is not writable", directory, errno);
+    throw Error(ErrorKind::kIo, "the output's directory '" + directory + "' is not writable",
+                directory, errno);
   for (const std::string& path : {output, part_path(output), checkpoint_path(output)})
     if (same_file(config.input, path))
       throw Error(ErrorKind::kConfig,
-                  "the output '" + output + "' would overwrite the input '" + config.input + "'; give another name", output);
+                  "the output '" + output + "' would overwrite the input '" + config.input +
+                      "'; give another name",
+                  output);
   if (::stat(output.c_str(), &status) == 0) {
     if (S_ISDIR(status.st_mode))
-      throw Error(ErrorKind::kOutputExists, "the output '" + output + "' is a directory", output, EISDIR);
+      throw Error(ErrorKind::kOutputExists, "the output '" + output + "' is a directory", output,
+                  EISDIR);
     if (!config.overwrite)
-      throw Error(ErrorKind::kOutputExists, "the output '" + output + "' exists already; pass overwrite=True (--overwrite) to replace it",
+      throw Error(ErrorKind::kOutputExists,
+                  "the output '" + output +
+                      "' exists already; pass overwrite=True (--overwrite) to replace it",
                   output, EEXIST);
   }
 }
 
 // Ends of segments by frame count, in presentation order: see JobConfig::segment_seconds.
-std::vector<std::int64_t> cut_segments(const SourceIndex& index, const AVRational base, const double seconds,
-                                       const std::int64_t segment_frames) {
+std::vector<std::int64_t> cut_segments(const SourceIndex& index, const AVRational base,
+                                       const double seconds, const std::int64_t segment_frames) {
   std::vector<std::int64_t> ends;
   std::int64_t begin = 0;
   std::int64_t bytes = 0;
@@ -74,8 +88,10 @@ std::vector<std::int64_t> cut_segments(const SourceIndex& index, const AVRationa
   for (std::int64_t i = 0; i < count; ++i) {
     const auto& packet = index.packets[static_cast<std::size_t>(i)];
     const double span =
-        static_cast<double>(packet.time - index.packets[static_cast<std::size_t>(begin)].time) * av_q2d(base);
-    if (i > begin && (i - begin >= segment_frames || span >= kLongestSegment * seconds || bytes + packet.bytes > kLargestSegment)) {
+        static_cast<double>(packet.time - index.packets[static_cast<std::size_t>(begin)].time) *
+        av_q2d(base);
+    if (i > begin && (i - begin >= segment_frames || span >= kLongestSegment * seconds ||
+                      bytes + packet.bytes > kLargestSegment)) {
       ends.push_back(i);
       begin = i;
       bytes = 0;
@@ -86,8 +102,9 @@ std::vector<std::int64_t> cut_segments(const SourceIndex& index, const AVRationa
   return ends;
 }
 
-// The shortest time, in us, that is both whole milliseconds and whole ticks (where ticks are 1/n s): a shift by multiples of
-// it moves no rounding, so that Matroska's times stay within their own half millisecond.
+// The shortest time, in us, that is both whole milliseconds and whole ticks (where ticks are 1/n
+// s): a shift by multiples of it moves no rounding, so that Matroska's times stay within their own
+// half millisecond.
 std::int64_t exact_step(const AVRational base) {
   return AV_TIME_BASE / (base.num == 1 ? std::gcd(base.den, 1000) : 1000);
 }
@@ -96,15 +113,17 @@ std::int64_t floor_to(const std::int64_t value, const std::int64_t step) {
   return (value >= 0 ? value : value - (step - 1)) / step * step;
 }
 
-// Times: see Clock. Matroska has no finish that takes a shift back, so there it is as small as can be.
-Clock make_clock(const Input& input, const SourceIndex& index, const Container container, const int reorder_depth,
-                 const AVRational rate) {
+// Times: see Clock. Matroska has no finish that takes a shift back, so there it is as small as can
+// be.
+Clock make_clock(const Input& input, const SourceIndex& index, const Container container,
+                 const int reorder_depth, const AVRational rate) {
   Clock clock;
   const std::int64_t start = input.format().start_time;
   const AVStream& video = input.stream(input.video_index());
   const bool broadcast = (input.format().iformat->flags & AVFMT_TS_DISCONT) != 0;
   if (start != AV_NOPTS_VALUE && (broadcast || start >= kKeptStart)) clock.origin_us = start;
-  // Pictures before zero would be cut off by an edit list; sound before zero is a codec's priming, which should be.
+  // Pictures before zero would be cut off by an edit list; sound before zero is a codec's priming,
+  // which should be.
   if (video.start_time != AV_NOPTS_VALUE && video.start_time < 0)
     clock.origin_us = av_rescale_q(video.start_time, video.time_base, AV_TIME_BASE_Q);
   const std::int64_t step = exact_step(video.time_base);
@@ -112,15 +131,19 @@ Clock make_clock(const Input& input, const SourceIndex& index, const Container c
   std::int64_t earliest = 0;
   for (int i = 0; i < input.stream_count(); ++i) {
     std::int64_t first = index.first_dts[static_cast<std::size_t>(i)];
-    if (first == AV_NOPTS_VALUE || (i == input.video_index() && container == Container::kMkv)) continue;
+    if (first == AV_NOPTS_VALUE || (i == input.video_index() && container == Container::kMkv))
+      continue;
     if (container == Container::kMkv)
-      first += av_rescale_q(matroska_delay(input.stream(i)), input.stream(i).time_base, AV_TIME_BASE_Q);
+      first +=
+          av_rescale_q(matroska_delay(input.stream(i)), input.stream(i).time_base, AV_TIME_BASE_Q);
     earliest = std::min(earliest, first - clock.origin_us);
   }
+  if (container == Container::kMkv) earliest = std::max(earliest, -kMostPriming);
   if (container == Container::kMkv) {
     clock.shift_us = -floor_to(earliest, step);
   } else {
-    const std::int64_t delay = av_rescale_q_rnd(reorder_depth, av_inv_q(rate), AV_TIME_BASE_Q, AV_ROUND_UP);
+    const std::int64_t delay =
+        av_rescale_q_rnd(reorder_depth, av_inv_q(rate), AV_TIME_BASE_Q, AV_ROUND_UP);
     clock.shift_us = ((delay - earliest) / AV_TIME_BASE + 2) * AV_TIME_BASE;
   }
   return clock;
@@ -144,18 +167,22 @@ void describe_source(const Input& input, const Decoder& decoder, JobPlan& plan) 
   encoder.primaries = first.color_primaries;
   encoder.chroma_location = first.chroma_location;
   const AVPixFmtDescriptor* const d = av_pix_fmt_desc_get(source_pixels);
-  if ((d->flags & AV_PIX_FMT_FLAG_ALPHA) != 0) plan.warnings.push_back("the source's alpha channel is left out");
+  if ((d->flags & AV_PIX_FMT_FLAG_ALPHA) != 0)
+    plan.warnings.push_back("the source's alpha channel is left out");
   if ((d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) != 0) {
     encoder.range = AVCOL_RANGE_MPEG;
     encoder.space = AVCOL_SPC_BT709;
-    plan.warnings.push_back("the source's " + name(source_pixels) + " pictures become " + name(decoder.format()) + " (BT.709, limited range)");
+    plan.warnings.push_back("the source's " + name(source_pixels) + " pictures become " +
+                            name(decoder.format()) + " (BT.709, limited range)");
   }
   plan.full_range = encoder.range == AVCOL_RANGE_JPEG;
-  const AVRational sar = stream.sample_aspect_ratio.num > 0 ? stream.sample_aspect_ratio : first.sample_aspect_ratio;
+  const AVRational sar =
+      stream.sample_aspect_ratio.num > 0 ? stream.sample_aspect_ratio : first.sample_aspect_ratio;
   if (sar.num > 0 && sar.den > 0) encoder.sample_aspect_ratio = sar;
   const AVFieldOrder order = stream.codecpar->field_order;
   if (frame_is_interlaced(first) || (order != AV_FIELD_UNKNOWN && order != AV_FIELD_PROGRESSIVE))
-    plan.warnings.push_back("the source is interlaced: its pictures are enhanced as if they were progressive");
+    plan.warnings.push_back(
+        "the source is interlaced: its pictures are enhanced as if they were progressive");
 }
 
 }  // namespace
@@ -178,20 +205,25 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   const Input input(config.input);
   check_output(config);
   if (input.video_index() < 0)
-    throw Error(ErrorKind::kInput, "'" + config.input + "' has no video stream (found " + std::to_string(input.stream_count()) +
-                                       " stream(s), none of them moving pictures)", config.input);
+    throw Error(ErrorKind::kInput,
+                "'" + config.input + "' has no video stream (found " +
+                    std::to_string(input.stream_count()) +
+                    " stream(s), none of them moving pictures)",
+                config.input);
   const int cores = std::min(usable_cores(), kMostThreads);
   if (plan.config.encoder_threads == 0) plan.config.encoder_threads = cores;
   if (plan.config.decoder_threads == 0) plan.config.decoder_threads = cores;
 
   const SourceIndex index = index_source(config.input, tick);
   if (index.encrypted)
-    throw Error(ErrorKind::kInput, "'" + config.input + "' is encrypted; decrypt it first", config.input);
+    throw Error(ErrorKind::kInput, "'" + config.input + "' is encrypted; decrypt it first",
+                config.input);
   const AVStream& stream = input.stream(input.video_index());
   plan.source_codec = avcodec_get_name(stream.codecpar->codec_id);
   plan.time_base = stream.time_base;
   plan.frame_rate = index.mean_rate(stream.time_base);
-  if (index.packets.size() < 2 && stream.avg_frame_rate.num > 0) plan.frame_rate = stream.avg_frame_rate;
+  if (index.packets.size() < 2 && stream.avg_frame_rate.num > 0)
+    plan.frame_rate = stream.avg_frame_rate;
   plan.frames = static_cast<std::int64_t>(index.packets.size());
   plan.duration = static_cast<double>(plan.frames) / av_q2d(plan.frame_rate);
   plan.decoder.threads = plan.config.decoder_threads;
@@ -200,11 +232,15 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
 
   Decoder probe_decoder(config.input, plan.decoder);
   if (!probe_decoder.next())
-    throw Error(ErrorKind::kInput, "not one picture of '" + config.input + "' can be decoded" +
-                                       (probe_decoder.damage_words().empty() ? "" : " (FFmpeg: " + probe_decoder.damage_words() + ")"),
+    throw Error(ErrorKind::kInput,
+                "not one picture of '" + config.input + "' can be decoded" +
+                    (probe_decoder.damage_words().empty()
+                         ? ""
+                         : " (FFmpeg: " + probe_decoder.damage_words() + ")"),
                 config.input);
   describe_source(input, probe_decoder, plan);
-  plan.decoder.bits_per_pixel = index.bits_per_pixel(plan.source_format.width, plan.source_format.height);
+  plan.decoder.bits_per_pixel =
+      index.bits_per_pixel(plan.source_format.width, plan.source_format.height);
 
   const PlaneFormat enhanced = enhancer.output_format(plan.source_format);
   EncoderSettings& encoder = plan.encoder;
@@ -213,24 +249,30 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   encoder.preset = config.encoder_preset;
   encoder.options = config.encoder_options;
   encoder.threads = plan.config.encoder_threads;
-  encoder.format = choose_pixel_format(config.video_codec, plan.decoder.format, config.pixel_format);
+  encoder.format =
+      choose_pixel_format(config.video_codec, plan.decoder.format, config.pixel_format);
   encoder.width = enhanced.width;
   encoder.height = enhanced.height;
   encoder.time_base = stream.time_base;
   encoder.frame_rate = plan.frame_rate;
   const auto output = plane_format(encoder.format, enhanced.width, enhanced.height);
-  if (!output) throw Error(ErrorKind::kConfig, "pixel format '" + config.pixel_format + "' is not planar; choose a planar one such as yuv420p");
+  if (!output)
+    throw Error(ErrorKind::kConfig, "pixel format '" + config.pixel_format +
+                                        "' is not planar; choose a planar one such as yuv420p");
   plan.output_format = *output;
   if (encoder.format != plan.decoder.format && config.pixel_format.empty())
-    plan.warnings.push_back(config.video_codec + " has no " + av_get_pix_fmt_name(plan.decoder.format) + ": the output is " +
+    plan.warnings.push_back(config.video_codec + " has no " +
+                            av_get_pix_fmt_name(plan.decoder.format) + ": the output is " +
                             av_get_pix_fmt_name(encoder.format));
   const Encoder trial(encoder);
   plan.reorder_depth = trial.reorder_depth();
 
   plan.streams = plan_streams(input, plan.container, trial.parameters()->codec_id);
-  plan.warnings.insert(plan.warnings.end(), plan.streams.warnings.begin(), plan.streams.warnings.end());
+  plan.warnings.insert(plan.warnings.end(), plan.streams.warnings.begin(),
+                       plan.streams.warnings.end());
   for (const PlannedStream& planned : plan.streams.streams)
-    if (planned.action != StreamAction::kEnhance) plan.copied_streams.push_back(stream_name(input.stream(planned.input)));
+    if (planned.action != StreamAction::kEnhance)
+      plan.copied_streams.push_back(stream_name(input.stream(planned.input)));
   plan.part.container = plan.container;
   plan.part.video_time_base = stream.time_base;
   plan.part.video_rate = plan.frame_rate;
@@ -238,8 +280,10 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
 
   const double rate = av_q2d(plan.frame_rate);
   plan.fragment_frames = static_cast<int>(std::clamp(std::round(rate), 1.0, 1000.0));
-  plan.segment_frames = std::max<std::int64_t>(1, std::llround(std::min(rate * config.segment_seconds, 1e9)));
-  plan.segment_ends = cut_segments(index, stream.time_base, config.segment_seconds, plan.segment_frames);
+  plan.segment_frames =
+      std::max<std::int64_t>(1, std::llround(std::min(rate * config.segment_seconds, 1e9)));
+  plan.segment_ends =
+      cut_segments(index, stream.time_base, config.segment_seconds, plan.segment_frames);
   return plan;
 }
 

@@ -1,5 +1,5 @@
-// The plan of a job: all that is decided before the first frame. A pure function of the input and the configuration, so
-// that every run of a job, whole or resumed, writes the same bytes.
+// The plan of a job: all that is decided before the first frame. A pure function of the input and
+// the configuration, so that every run of a job, whole or resumed, writes the same bytes.
 #pragma once
 
 #include <functional>
@@ -20,13 +20,13 @@ namespace streamvsr {
 struct JobConfig {
   std::string input;
   std::string output;
-  bool overwrite = false;         // replace an output that exists
-  bool strict = false;            // damage in the source is an error
-  std::string container;          // mp4, mov, mkv; empty: from the output's suffix
+  bool overwrite = false;  // replace an output that exists
+  bool strict = false;     // damage in the source is an error
+  std::string container;   // mp4, mov, mkv; empty: from the output's suffix
   std::string video_codec = "h264";
-  double crf = -1.0;              // negative: the codec's default
-  std::string encoder_preset;     // empty: medium
-  std::string pixel_format;       // empty: the source's, or the nearest the codec takes
+  double crf = -1.0;           // negative: the codec's default
+  std::string encoder_preset;  // empty: medium
+  std::string pixel_format;    // empty: the source's, or the nearest the codec takes
   std::map<std::string, std::string> encoder_options;
   int encoder_threads = 0;        // 0: one per core; part of the result
   int decoder_threads = 0;        // 0: one per core
@@ -35,24 +35,25 @@ struct JobConfig {
 };
 
 struct JobPlan {
-  JobConfig config;               // as given, threads resolved
+  JobConfig config;  // as given, threads resolved
   Container container = Container::kMp4;
   DecoderSettings decoder;
   EncoderSettings encoder;
   PartSettings part;
   StreamPlan streams;
-  PlaneFormat source_format;      // of decoded pictures
-  PlaneFormat output_format;      // of encoded pictures
+  PlaneFormat source_format;  // of decoded pictures
+  PlaneFormat output_format;  // of encoded pictures
   ChromaSiting siting = ChromaSiting::kLeft;
   bool full_range = false;
-  AVRational time_base{1, 25};    // of the enhanced stream's times in the source
-  AVRational frame_rate{25, 1};   // mean
-  std::int64_t frames = 0;        // estimate: packets that should give a picture
-  double duration = 0.0;          // s, of those
-  int reorder_depth = 0;          // frames, of the encoder
-  int fragment_frames = 1;        // packets of video per fragment of the .part
+  AVRational time_base{1, 25};   // of the enhanced stream's times in the source
+  AVRational frame_rate{25, 1};  // mean
+  std::int64_t frames = 0;       // estimate: packets that should give a picture
+  double duration = 0.0;         // s, of those
+  int reorder_depth = 0;         // frames, of the encoder
+  int fragment_frames = 1;       // packets of video per fragment of the .part
   std::int64_t segment_frames = 1;
-  std::vector<std::int64_t> segment_ends;  // first frame after each planned segment; beyond them every segment_frames
+  std::vector<std::int64_t>
+      segment_ends;  // first frame after each planned segment; beyond them every segment_frames
   std::string source_codec;
   std::vector<std::string> copied_streams;  // what is not enhanced and carried, for people
   std::vector<std::string> warnings;
@@ -65,10 +66,12 @@ struct JobPlan {
 std::string part_path(const std::string& output);
 std::string checkpoint_path(const std::string& output);
 
-// Called while a plan is made, as often as a long file's index takes to read: bytes read, bytes in all. May throw to end it.
+// Called while a plan is made, as often as a long file's index takes to read: bytes read, bytes in
+// all. May throw to end it.
 using PlanningTick = std::function<void(std::int64_t, std::int64_t)>;
 
-// Checks everything that can be checked before work, and decides the rest. Throws the one clear error.
+// Checks everything that can be checked before work, and decides the rest. Throws the one clear
+// error.
 JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const PlanningTick& tick);
 
 }  // namespace streamvsr

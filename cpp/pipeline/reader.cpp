@@ -12,7 +12,8 @@ void read_stage(const JobPlan& plan, Shared& shared, BusyTimer& busy, std::strin
     if (plan.config.strict && decoder.damaged() > 0)
       throw Error(ErrorKind::kDamaged,
                   "'" + plan.config.input + "' is damaged near frame " +
-                      std::to_string(picture ? picture->index : plan.frames) + " (FFmpeg: " + decoder.damage_words() + ")",
+                      std::to_string(picture ? picture->index : plan.frames) +
+                      " (FFmpeg: " + decoder.damage_words() + ")",
                   plan.config.input);
     if (!picture) break;
     const std::size_t bytes = picture->planes.bytes();

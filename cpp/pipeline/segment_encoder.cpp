@@ -6,26 +6,31 @@
 
 namespace streamvsr {
 
-SegmentEncoder::SegmentEncoder(const JobPlan& plan, const int video_output) : plan_(plan), video_output_(video_output) {
+SegmentEncoder::SegmentEncoder(const JobPlan& plan, const int video_output)
+    : plan_(plan), video_output_(video_output) {
   // The first segment's encoder is opened at once: the container's header needs its parameters.
   encoder_.emplace(plan.encoder);
   parameters_ = encoder_->parameters();
 }
 
-void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment, std::vector<OutPacket>& out) {
+void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment,
+                            std::vector<OutPacket>& out) {
   if (!encoder_) {
     encoder_.emplace(plan_.encoder);
     const ParametersPtr again = encoder_->parameters();
     if (again->extradata_size != parameters_->extradata_size ||
-        !std::equal(again->extradata, again->extradata + again->extradata_size, parameters_->extradata))
-      throw Error(ErrorKind::kInternal, "the encoder's parameter sets differ from one segment to the next");
+        !std::equal(again->extradata, again->extradata + again->extradata_size,
+                    parameters_->extradata))
+      throw Error(ErrorKind::kInternal,
+                  "the encoder's parameter sets differ from one segment to the next");
   }
   const std::int64_t pts = plan_.part.clock.to_part(picture.pts, plan_.time_base);
   if (!first_pts_) first_pts_ = pts;
   pts_.push_back(pts);
   durations_[pts] = picture.duration;
   Planes planes = std::move(picture.planes);
-  if (planes.format() != plan_.output_format) planes = convert(planes, plan_.output_format, plan_.siting);
+  if (planes.format() != plan_.output_format)
+    planes = convert(planes, plan_.output_format, plan_.siting);
   const FramePtr frame = to_frame(std::move(planes), plan_.encoder.format);
   frame->pts = pts;
   frame->color_range = plan_.encoder.range;
@@ -67,7 +72,8 @@ void SegmentEncoder::receive(std::vector<OutPacket>& out) {
     if (packet->pts < packet->dts)
       throw Error(ErrorKind::kInternal, "the encoder reorders frames further than it said");
     const auto duration = durations_.find(packet->pts);
-    packet->duration = duration != durations_.end() ? duration->second : plan_.decoder.nominal_duration;
+    packet->duration =
+        duration != durations_.end() ? duration->second : plan_.decoder.nominal_duration;
     if (duration != durations_.end()) durations_.erase(duration);
     packet->stream_index = video_output_;
     packet->pos = -1;

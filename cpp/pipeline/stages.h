@@ -1,4 +1,5 @@
-// The three stages R (read), C (compute), W (write) and what they share. Buffering happens in the two queues only.
+// The three stages R (read), C (compute), W (write) and what they share. Buffering happens in the
+// two queues only.
 #pragma once
 
 #include <atomic>
@@ -33,24 +34,25 @@ class FrameGauge {
 
 // A picture between two stages.
 struct FrameItem {
-  SourcePicture picture;         // after C: with the enhanced planes
+  SourcePicture picture;  // after C: with the enhanced planes
   bool last_in_segment = false;
 };
-struct End {};                   // the film is over; every stage drains on it
+struct End {};  // the film is over; every stage drains on it
 using Item = std::variant<FrameItem, End>;
 
 // What the stages of one run share. Thread-safety: as each member says.
 struct Shared {
-  explicit Shared(std::size_t read_bytes, std::size_t computed_bytes) : read(read_bytes), computed(computed_bytes) {}
+  explicit Shared(std::size_t read_bytes, std::size_t computed_bytes)
+      : read(read_bytes), computed(computed_bytes) {}
 
   ByteQueue<Item> read;
   ByteQueue<Item> computed;
   FrameGauge gauge;
-  StopFlag abort;                                // ends tiles early once a stage has failed
-  std::atomic<std::int64_t> frames_written{0};   // in the file
+  StopFlag abort;                               // ends tiles early once a stage has failed
+  std::atomic<std::int64_t> frames_written{0};  // in the file
   std::atomic<std::int64_t> segments_done{0};
   std::atomic<std::int64_t> damaged{0};
-  std::atomic<std::int64_t> bytes_read{0};       // of the source
+  std::atomic<std::int64_t> bytes_read{0};  // of the source
   std::atomic<std::int64_t> bytes_written{0};
 
   // Notes a stage's failure: the first one wins, and wakes the others.
@@ -74,7 +76,9 @@ struct Shared {
 class BusyTimer {
  public:
   void resume() { since_ = std::chrono::steady_clock::now(); }
-  void pause() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - since_).count(); }
+  void pause() {
+    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - since_).count();
+  }
   double seconds() const { return seconds_; }
 
  private:

@@ -8,7 +8,8 @@ namespace streamvsr {
 
 namespace {
 
-// Purpose: the W stage: encodes, interleaves with the copied streams, writes fragments. Thread-safety: none.
+// Purpose: the W stage: encodes, interleaves with the copied streams, writes fragments.
+// Thread-safety: none.
 class Writer {
  public:
   Writer(const JobPlan& plan, File& part, Shared& shared)
@@ -33,7 +34,9 @@ class Writer {
 
   void finish() {
     if (frames_ == 0)
-      throw Error(ErrorKind::kInput, "not one picture of '" + plan_.config.input + "' could be decoded", plan_.config.input);
+      throw Error(ErrorKind::kInput,
+                  "not one picture of '" + plan_.config.input + "' could be decoded",
+                  plan_.config.input);
     if (encoder_.segment_open()) {
       encoder_.finish_segment(video_);
       end_segment();
@@ -64,7 +67,8 @@ class Writer {
     video_.erase(video_.begin(), video_.begin() + static_cast<std::ptrdiff_t>(count));
     const std::int64_t bound = fragment.back().packet->dts;
     packets_.pull(bound, plan_.time_base, fragment);
-    // MP4's header describes AC-3 and ADTS audio from its first packet: have one of each in the first fragment.
+    // MP4's header describes AC-3 and ADTS audio from its first packet: have one of each in the
+    // first fragment.
     if (!started_ && plan_.container != Container::kMkv) packets_.pull_first_audio(fragment);
     started_ = true;
     writer_.write_fragment(std::move(fragment));

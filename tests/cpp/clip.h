@@ -1,4 +1,5 @@
-// Inputs for tests: films made by the ffmpeg program, each frame with its number drawn as eight black or white blocks.
+// Inputs for tests: films made by the ffmpeg program, each frame with its number drawn as eight
+// black or white blocks.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,9 @@ class TemporaryFolder {
 
 struct ClipOptions {
   int width = 64, height = 48, frames = 30, rate = 25;
-  std::string encode = "-c:v libx264 -preset ultrafast -qp 10";  // ffmpeg's arguments for the output
-  std::string more_inputs;                                       // e.g. "-f lavfi -i sine=d=2"
+  std::string encode =
+      "-c:v libx264 -preset ultrafast -qp 10";  // ffmpeg's arguments for the output
+  std::string more_inputs;                      // e.g. "-f lavfi -i sine=d=2"
 };
 
 // Writes the film; fails the test when ffmpeg does.

@@ -136,7 +136,8 @@ TEST_CASE("codec strength follows the quantiser and is 0 for lossless codecs") {
   const TemporaryFolder folder;
   for (const int qp : {10, 20, 35}) {
     ClipOptions options;
-    options.encode = "-c:v libx264 -preset fast -bf 0 -qp " + std::to_string(qp) + " -x264-params ipratio=1:aq-mode=0";
+    options.encode = "-c:v libx264 -preset fast -bf 0 -qp " + std::to_string(qp) +
+                     " -x264-params ipratio=1:aq-mode=0";
     make_clip(folder / "q.mp4", options);
     const Decoded all = decode_all(folder / "q.mp4", 2);
     CHECK(all.strength.back() == doctest::Approx(qp / 51.0).epsilon(0.02));

@@ -61,9 +61,11 @@ TEST_CASE("a rename never replaces unless told") {
   CHECK(std::filesystem::exists(folder / "c"));
 }
 
-TEST_CASE("every pixel format is either planes of ours, there and back, or has a nearest one that is") {
+TEST_CASE(
+    "every pixel format is either planes of ours, there and back, or has a nearest one that is") {
   int planar = 0;
-  for (const AVPixFmtDescriptor* d = av_pix_fmt_desc_next(nullptr); d != nullptr; d = av_pix_fmt_desc_next(d)) {
+  for (const AVPixFmtDescriptor* d = av_pix_fmt_desc_next(nullptr); d != nullptr;
+       d = av_pix_fmt_desc_next(d)) {
     const AVPixelFormat format = av_pix_fmt_desc_get_id(d);
     CAPTURE(d->name);
     if ((d->flags & AV_PIX_FMT_FLAG_HWACCEL) != 0) continue;
@@ -84,7 +86,8 @@ TEST_CASE("every pixel format is either planes of ours, there and back, or has a
 }
 
 TEST_CASE("planes survive the way into a frame and back, bottom-up frames too") {
-  for (const AVPixelFormat format : {AV_PIX_FMT_GRAY8, AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUV422P10, AV_PIX_FMT_YUV444P12}) {
+  for (const AVPixelFormat format :
+       {AV_PIX_FMT_GRAY8, AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUV422P10, AV_PIX_FMT_YUV444P12}) {
     const PlaneFormat planes = plane_format(format, 19, 11).value();
     Planes picture(planes);
     for (int p = 0; p < planes.plane_count; ++p)
@@ -95,7 +98,8 @@ TEST_CASE("planes survive the way into a frame and back, bottom-up frames too") 
     const FramePtr frame = to_frame(std::move(picture), format);
     const Planes back = to_planes(*frame, planes);
     for (int p = 0; p < planes.plane_count; ++p) {
-      frame->data[p] += static_cast<std::ptrdiff_t>(planes.plane_height(p) - 1) * frame->linesize[p];
+      frame->data[p] +=
+          static_cast<std::ptrdiff_t>(planes.plane_height(p) - 1) * frame->linesize[p];
       frame->linesize[p] = -frame->linesize[p];
     }
     const Planes upside_down = to_planes(*frame, planes);
@@ -103,7 +107,8 @@ TEST_CASE("planes survive the way into a frame and back, bottom-up frames too") 
       for (int y = 0; y < planes.plane_height(p); ++y)
         for (int x = 0; x < planes.plane_width(p) * planes.bytes_per_sample(); ++x) {
           CHECK(back.row<std::uint8_t>(p, y)[x] == copy.row<std::uint8_t>(p, y)[x]);
-          CHECK(upside_down.row<std::uint8_t>(p, y)[x] == copy.row<std::uint8_t>(p, planes.plane_height(p) - 1 - y)[x]);
+          CHECK(upside_down.row<std::uint8_t>(p, y)[x] ==
+                copy.row<std::uint8_t>(p, planes.plane_height(p) - 1 - y)[x]);
         }
   }
 }

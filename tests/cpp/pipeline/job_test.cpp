@@ -52,7 +52,8 @@ std::string bytes_of(const std::string& path) {
 // An enhancer that fails, or that is slow, at a picture.
 class Faulty : public Enhancer {
  public:
-  Faulty(int fail_at, std::function<void()> each = {}) : fail_at_(fail_at), each_(std::move(each)) {}
+  Faulty(int fail_at, std::function<void()> each = {})
+      : fail_at_(fail_at), each_(std::move(each)) {}
   int scale() const override { return nearest_->scale(); }
   std::size_t workspace_bytes(const PlaneFormat&) const override { return 0; }
   std::string describe() const override { return "faulty"; }
@@ -93,13 +94,16 @@ TEST_CASE("every frame goes through, across many segments, in every container an
       CHECK(report.frames == 53);
       CHECK(report.segments >= 7);
       CHECK(numbers_in(folder / name) == up_to(53));
-      const std::string warnings = output_of("ffmpeg -v warning -nostdin -i " + (folder / name) + " -f null - 2>&1");
+      const std::string warnings =
+          output_of("ffmpeg -v warning -nostdin -i " + (folder / name) + " -f null - 2>&1");
       CHECK(warnings == "");
     }
   CHECK(folder.files() == 4);  // the input and three outputs: nothing else lies beside them
 }
 
-TEST_CASE("the same job writes the same bytes; the segment length and the encoder's threads are part of the job") {
+TEST_CASE(
+    "the same job writes the same bytes; the segment length and the encoder's threads are part of "
+    "the job") {
   const TemporaryFolder folder;
   make_clip(folder / "in.mp4", {});
   for (const std::string suffix : {"mp4", "mkv"}) {
@@ -157,9 +161,11 @@ TEST_CASE("an exception of the caller's tick stops the job and passes on") {
   const TemporaryFolder folder;
   make_clip(folder / "in.mp4", {});
   struct Interrupt {};
-  Job job(config_for(folder / "in.mp4", folder / "out.mp4"),
-          std::make_unique<Faulty>(-1, [] { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }));
-  CHECK_THROWS_AS(job.run([](const Progress&) { throw Interrupt{}; }, std::chrono::milliseconds(5)), Interrupt);
+  Job job(config_for(folder / "in.mp4", folder / "out.mp4"), std::make_unique<Faulty>(-1, [] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          }));
+  CHECK_THROWS_AS(job.run([](const Progress&) { throw Interrupt{}; }, std::chrono::milliseconds(5)),
+                  Interrupt);
   CHECK(folder.files() == 1);
 }
 
@@ -170,7 +176,8 @@ TEST_CASE("an output that is there, or appears meanwhile, is never replaced unle
   const JobConfig config = config_for(folder / "in.mp4", folder / "out.mp4");
   CHECK_THROWS_AS(run(config), Error);
   std::filesystem::remove(folder / "out.mp4");
-  Job job(config, std::make_unique<Faulty>(-1, [&] { std::ofstream(folder / "out.mp4") << "mine"; }));
+  Job job(config,
+          std::make_unique<Faulty>(-1, [&] { std::ofstream(folder / "out.mp4") << "mine"; }));
   try {
     job.run({}, std::chrono::milliseconds(5));
     FAIL("the job passed");
@@ -186,9 +193,12 @@ TEST_CASE("several jobs run side by side; two on one output do not") {
   make_clip(folder / "in.mp4", {});
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i)
-    threads.emplace_back([&, i] { run(config_for(folder / "in.mp4", folder / ("o" + std::to_string(i) + ".mp4"))); });
+    threads.emplace_back([&, i] {
+      run(config_for(folder / "in.mp4", folder / ("o" + std::to_string(i) + ".mp4")));
+    });
   for (std::thread& t : threads) t.join();
-  for (int i = 1; i < 4; ++i) CHECK(bytes_of(folder / "o0.mp4") == bytes_of(folder / ("o" + std::to_string(i) + ".mp4")));
+  for (int i = 1; i < 4; ++i)
+    CHECK(bytes_of(folder / "o0.mp4") == bytes_of(folder / ("o" + std::to_string(i) + ".mp4")));
 
   bool refused = false;
   Job outer(config_for(folder / "in.mp4", folder / "same.mp4"), std::make_unique<Faulty>(-1, [&] {
@@ -207,7 +217,8 @@ TEST_CASE("several jobs run side by side; two on one output do not") {
 TEST_CASE("ten bits stay ten bits") {
   const TemporaryFolder folder;
   ClipOptions clip;
-  clip.encode = "-vf format=yuv420p10le -c:v libx265 -preset ultrafast -x265-params log-level=none:qp=8";
+  clip.encode =
+      "-vf format=yuv420p10le -c:v libx265 -preset ultrafast -x265-params log-level=none:qp=8";
   make_clip(folder / "in.mkv", clip);
   for (const std::string codec : {"h264", "hevc"}) {
     JobConfig config = config_for(folder / "in.mkv", folder / (codec + ".mkv"));
