@@ -26,8 +26,9 @@ double efficiency(const AVCodecID codec) {
   }
 }
 
+// Two steps for each halving of the bits: docs/network-format.md says where the figures come from.
 double from_bits(const double bits_per_pixel, const AVCodecID codec) {
-  return 23.0 - 6.0 * std::log2(std::max(bits_per_pixel, 1e-4) / (0.09 * efficiency(codec)));
+  return 28.0 - 2.0 * std::log2(std::max(bits_per_pixel, 1e-4) / (0.09 * efficiency(codec)));
 }
 
 bool only_lossless(const AVCodecID codec) {
@@ -58,36 +59,40 @@ bool exports_quantisers(const AVCodecID codec) {
          codec == AV_CODEC_ID_MPEG1VIDEO || codec == AV_CODEC_ID_MPEG4 || codec == AV_CODEC_ID_VP9;
 }
 
-double StrengthMeter::quantiser(const AVFrame& frame, const int packet_bytes) const {
-  if (const AVFrameSideData* const data =
-          av_frame_get_side_data(&frame, AV_FRAME_DATA_VIDEO_ENC_PARAMS)) {
-    const auto& parameters = *reinterpret_cast<const AVVideoEncParams*>(data->data);
-    const double q = mean_quantiser(parameters);
-    switch (parameters.type) {
-      case AV_VIDEO_ENC_PARAMS_H264: {
-        const AVPixFmtDescriptor* const d =
-            av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
-        return q - 6.0 * (d->comp[0].depth - 8);  // the scale starts lower for deeper samples
-      }
-      case AV_VIDEO_ENC_PARAMS_MPEG2:
-        return from_step(q);  // a flat matrix of 16 makes the step the scale itself
-      case AV_VIDEO_ENC_PARAMS_VP9:
-        return q / 4.8 - 1.9;  // 0..255 over the same range of steps, near exponential
-      default:
-        break;
+std::optional<double> StrengthMeter::exported(const AVFrame& frame) {
+  const AVFrameSideData* const data =
+      av_frame_get_side_data(&frame, AV_FRAME_DATA_VIDEO_ENC_PARAMS);
+  if (data == nullptr) return std::nullopt;
+  const auto& parameters = *reinterpret_cast<const AVVideoEncParams*>(data->data);
+  const double q = mean_quantiser(parameters);
+  switch (parameters.type) {
+    case AV_VIDEO_ENC_PARAMS_H264: {
+      const AVPixFmtDescriptor* const d =
+          av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
+      return q - 6.0 * (d->comp[0].depth - 8);  // the scale starts lower for deeper samples
     }
+    case AV_VIDEO_ENC_PARAMS_MPEG2:
+      return from_step(q);  // a flat matrix of 16 makes the step the scale itself
+    case AV_VIDEO_ENC_PARAMS_VP9:
+      return q / 4.8 - 1.9;  // 0..255 over the same range of steps, near exponential
+    default:
+      return std::nullopt;
   }
-  const double pixels = static_cast<double>(frame.width) * frame.height;
-  return from_bits(packet_bytes > 0 ? 8.0 * packet_bytes / pixels : mean_bits_per_pixel_, codec_);
 }
 
 float StrengthMeter::next(const AVFrame& frame, const int packet_bytes) {
   if (only_lossless(codec_)) return 0.0F;
-  window_[static_cast<std::size_t>(seen_ % kWindow)] = quantiser(frame, packet_bytes);
+  const double pixels = static_cast<double>(frame.width) * frame.height;
+  window_[static_cast<std::size_t>(seen_ % kWindow)] = {
+      packet_bytes > 0 ? 8.0 * packet_bytes / pixels : mean_bits_per_pixel_, exported(frame)};
   ++seen_;
   const int count = std::min(seen_, kWindow);
+  double bits = 0.0;
+  for (int i = 0; i < count; ++i) bits += window_[static_cast<std::size_t>(i)].bits_per_pixel;
+  const double estimate = from_bits(bits / count, codec_);
   double sum = 0.0;
-  for (int i = 0; i < count; ++i) sum += window_[static_cast<std::size_t>(i)];
+  for (int i = 0; i < count; ++i)
+    sum += window_[static_cast<std::size_t>(i)].quantiser.value_or(estimate);
   return static_cast<float>(std::clamp(sum / count / 51.0, 0.0, 1.0));
 }
 

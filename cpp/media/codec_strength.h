@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 
 #include "media/av.h"
 
@@ -26,11 +27,15 @@ class StrengthMeter {
   float next(const AVFrame& frame, int packet_bytes);
 
  private:
-  double quantiser(const AVFrame& frame, int packet_bytes) const;
+  struct Seen {
+    double bits_per_pixel = 0.0;
+    std::optional<double> quantiser;  // where the decoder exports one
+  };
+  static std::optional<double> exported(const AVFrame& frame);
 
   AVCodecID codec_;
   double mean_bits_per_pixel_;
-  std::array<double, kWindow> window_{};
+  std::array<Seen, kWindow> window_{};
   int seen_ = 0;
 };
 
