@@ -42,6 +42,7 @@ cpp_tests() {
     runner=(setarch "$(uname -m)" -R)
   fi
   cmake -S . -B "$folder" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_BUILD_TYPE=Release \
+    -DCMAKE_CXX_FLAGS_RELEASE=-O1 \
     -DSTREAMVSR_PYTHON=OFF -DSTREAMVSR_TESTS=ON -DSTREAMVSR_SANITIZE="$sanitizers" &&
     cmake --build "$folder" &&
     "${runner[@]}" ctest --test-dir "$folder" --output-on-failure --no-tests=error

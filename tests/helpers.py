@@ -159,16 +159,27 @@ def decoder_complaints(path: PathLike) -> str:
     return done.stderr.decode().strip()
 
 
-def luma(path: PathLike, spec: str = "v:0") -> NDArray[np.uint8]:
-    """Luma of every frame, shape (frames, height, width), 8 bit, as coded (not rotated)."""
+def luma_frames(path: PathLike, spec: str = "v:0") -> Iterator[NDArray[np.uint8]]:
+    """Luma of one frame after the other, shape (height, width), 8 bit, as coded (not rotated)."""
     video = streams(path, "video")[int(spec.split(":")[1])]
     height, width = int(video["height"]), int(video["width"])
-    data = run(
+    program = subprocess.Popen(
         ["ffmpeg", "-v", "error", "-nostdin", "-noautorotate", "-i", os.fspath(path),
          "-map", f"0:{spec}", "-fps_mode", "passthrough", "-vf", "extractplanes=y,format=gray",
-         "-f", "rawvideo", "-"]
-    ).stdout  # fmt: skip
-    return np.frombuffer(data, np.uint8).reshape(-1, height, width)
+         "-f", "rawvideo", "-"],
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert program.stdout is not None
+    with program:
+        while data := program.stdout.read(height * width):
+            yield np.frombuffer(data, np.uint8).reshape(height, width)
+    if program.returncode:
+        raise AssertionError(f"ffmpeg cannot decode {path}: exit {program.returncode}")
+
+
+def luma(path: PathLike, spec: str = "v:0") -> NDArray[np.uint8]:
+    """Luma of every frame, shape (frames, height, width), as luma_frames gives it."""
+    return np.stack(list(luma_frames(path, spec)))
 
 
 def psnr(first: NDArray[Any], second: NDArray[Any], peak: float = 255) -> float:
@@ -229,7 +240,7 @@ def read_number(picture: NDArray[np.uint8]) -> int:
 
 def numbers(path: PathLike, spec: str = "v:0") -> list[int]:
     """The number shown by each frame of a generated clip, or of its enhanced version."""
-    return [read_number(picture) for picture in luma(path, spec)]
+    return [read_number(picture) for picture in luma_frames(path, spec)]
 
 
 def _raw_frames(recipe: ClipRecipe) -> Iterator[bytes]:
