@@ -25,7 +25,9 @@ void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared, Busy
       inputs.push_back(
           {&frame.picture.planes, plan.siting, plan.full_range, frame.picture.codec_strength});
     std::vector<Planes> enhanced;
-    if (!inputs.empty()) enhanced = enhancer.run(inputs, shared.abort);
+    if (!inputs.empty())
+      on_frame("enhancing", batch.front().picture.index,
+               [&] { enhanced = enhancer.run(inputs, shared.abort); });
     busy.pause();
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const std::size_t bytes = enhanced[i].bytes();

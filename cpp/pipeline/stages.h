@@ -72,6 +72,20 @@ struct Shared {
   std::exception_ptr first_ GUARDED_BY(mutex_);
 };
 
+// Runs a stage's work on a frame; an Error on its way out learns which frame it was.
+template <class Work>
+void on_frame(const char* const doing, const std::int64_t frame, const Work& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kStopped) throw;
+    throw Error(
+        error.kind(),
+        std::string(error.what()) + " (while " + doing + " frame " + std::to_string(frame) + ")",
+        error.path(), error.code());
+  }
+}
+
 // Adds up the time a stage is busy: all but its waits. Used by one thread; read after it ended.
 class BusyTimer {
  public:

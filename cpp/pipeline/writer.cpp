@@ -114,7 +114,7 @@ void write_stage(const JobPlan& plan, File& part, Shared& shared, BusyTimer& bus
     auto* const frame = std::get_if<FrameItem>(&item);
     if (frame == nullptr) break;
     shared.abort.check();
-    writer.add(std::move(*frame));
+    on_frame("writing", frame->picture.index, [&] { writer.add(std::move(*frame)); });
   }
   writer.finish();
   busy.pause();
