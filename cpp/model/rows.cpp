@@ -3,7 +3,9 @@
 #include <time.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
+#include <random>
 
 #include "base/error.h"
 #include "model/strip.h"
@@ -75,7 +77,11 @@ class TypedProgram final : public RowsProgram {
     for (const auto& packed : program_.packed) {
       c.resize(std::max(c.size(), static_cast<std::size_t>(256) * packed.columns));
     }
-    std::fill(a.begin(), a.end(), round_to<T>(0.25F));
+    // Values as varied as real ones: equal ones switch fewer transistors, and the clock rises.
+    std::minstd_rand random;
+    for (T& value : a) {
+      value = round_to<T>(static_cast<float>(random() % 2048) * 0x1p-10F - 1.0F);
+    }
     // The median: a thread's CPU clock jumps on virtual machines, in both directions.
     std::vector<double> passes;
     const double stop_at = thread_seconds() + seconds;
@@ -105,8 +111,13 @@ class TypedProgram final : public RowsProgram {
   }
   int input_halo() const override { return program_.plan.input_halo; }
   std::string describe() const override {
-    return std::string("rows ") + (sizeof(T) == 2 ? "bf16" : "fp32") +
-           (kernels_->template fast<T>() ? ", brgemm, " : ", own loops, ") + cpu_vector_name();
+    std::string text = std::string("rows ") + (sizeof(T) == 2 ? "bf16" : "fp32") +
+                       (kernels_->template fast<T>() ? ", brgemm, " : ", own loops, ") +
+                       cpu_vector_name();
+    // The microkernels obey it, and results may differ with it, so a report names it.
+    const char* limit = std::getenv("ONEDNN_MAX_CPU_ISA");
+    if (limit != nullptr) text += std::string(", ONEDNN_MAX_CPU_ISA=") + limit;
+    return text;
   }
 
  private:

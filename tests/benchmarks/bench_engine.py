@@ -1,18 +1,23 @@
 """The CPU engine against torch and against its own bare matrix products.
 
-    python tests/benchmarks/bench_engine.py [--rounds 9] [--sizes 480x270,960x540] [--nets 64x16,32x8,default]
+    python tests/benchmarks/bench_engine.py [--rounds 9] [--sizes 480x270,960x540]
+                                            [--nets 64x16,32x8,16x4,default]
 
-Networks: the compact network of Real-ESRGAN (luma, twice the size, PReLU) with 64 channels and 16 layers and with
-32 and 8, and the bundled default. GFLOP/s are of the convolutions, two operations a multiply-add, per second of
-CPU time on one thread; the candidates of a table take turns, round by round, and the medians are shown, so that
-what else the machine does falls on all alike. torch runs with channels_last and with glibc's mmap and trim
-thresholds raised, without which page faults would slow it down. The last columns compare wall time of two threads
-with one, for a batch of two pictures (one a thread) and for one picture that is cut.
+Networks: the compact network of Real-ESRGAN (luma, twice the size, PReLU) with so many channels
+and layers, and the bundled default. GFLOP/s are of the convolutions, two operations a multiply-
+add, per second of CPU time on one thread. The candidates of a row take turns, round by round, and
+medians are shown, so that what else the machine does falls on all alike. torch runs with
+channels_last and with glibc's mmap and trim thresholds raised, without which page faults would
+slow it down. "Bare products" are the network's matrix products alone, their operands in cache.
+The last columns compare two threads with one: by wall time for a batch of two pictures (one a
+thread) and for one picture that is cut, and for that one by CPU time, which says what the cut
+costs where other programs hold the second core.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import statistics
 import sys
@@ -21,20 +26,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-RAISED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
-if os.environ.get("MALLOC_MMAP_THRESHOLD_") != RAISED["MALLOC_MMAP_THRESHOLD_"]:
-    os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **RAISED})
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "model"))
-
 import numpy as np
 import torch
-from network_oracle import Net, load, noise, srvgg, write
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "model"))
+
+from network_oracle import Net, load, noise, srvgg, write
 from streamvsr import _core
 
+RAISED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
 PACKAGE = Path(_core.__file__).parent
 BRGEMM = str(PACKAGE / "_brgemm.so")
 
@@ -50,7 +53,7 @@ class Sequence(nn.Module):
             if layer["op"] in ("conv3x3", "conv1x1"):
                 weight = net.tensors[layer["weight"]]
                 size = weight.shape[-1]
-                conv = nn.Conv2d(channels, weight.shape[0], size, padding=size // 2)
+                conv: Any = nn.Conv2d(channels, weight.shape[0], size, padding=size // 2)
                 conv.weight.data, conv.bias.data = weight, net.tensors[layer["bias"]]
                 channels = weight.shape[0]
                 layers.append(conv)
@@ -71,33 +74,41 @@ class Sequence(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         base = functional.interpolate(x[:, :1], scale_factor=float(self.scale), mode="nearest")
-        return self.body(x) + base
+        result: torch.Tensor = self.body(x) + base
+        return result
 
 
-def torch_candidate(net: Net, dtype: torch.dtype, script: bool) -> Callable[[np.ndarray], None]:
+def torch_candidate(
+    net: Net, dtype: torch.dtype, script: bool
+) -> Callable[[NDArray[np.uint8]], None]:
     """From integer plane to integer plane, like the engine."""
-    model = Sequence(net).eval().to(dtype).to(memory_format=torch.channels_last)
+    last = torch.channels_last
+    model: Any = Sequence(net).eval().to(dtype=dtype)
+    model = model.to(memory_format=last)
     constants = len(net.inputs) - 1
     if script:
-        example = torch.zeros(1, 1 + constants, 32, 32, dtype=dtype).to(memory_format=torch.channels_last)
+        example = torch.zeros(1, 1 + constants, 32, 32, dtype=dtype).to(memory_format=last)
+        jit: Any = torch.jit
         with torch.no_grad():
-            model = torch.jit.freeze(torch.jit.trace(model, example))
+            model = jit.freeze(jit.trace(model, example))
 
-    def run(plane: np.ndarray) -> None:
+    def run(plane: NDArray[np.uint8]) -> None:
         with torch.inference_mode():
             x = (torch.from_numpy(plane)[None, None].float() / 255).to(dtype)
             if constants:
                 x = torch.cat([x, torch.full_like(x, 0.3).expand(-1, constants, -1, -1)], 1)
-            y = model(x.contiguous(memory_format=torch.channels_last))
+            y = model(x.contiguous(memory_format=last))
             (y.float().clamp(0, 1) * 255).round().to(torch.uint8).numpy()
 
     return run
 
 
-def rounds(candidates: dict[str, Callable[[], None]], count: int, clock: Callable[[], float]) -> dict[str, float]:
+def rounds(
+    candidates: dict[str, Callable[[], object]], count: int, clock: Callable[[], float]
+) -> dict[str, float]:
     """Median seconds of each, taking turns."""
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    for name, run in candidates.items():
+    for run in candidates.values():
         run()
     for _ in range(count):
         for name, run in candidates.items():
@@ -119,15 +130,12 @@ def bench(name: str, net: Net, path: Path, width: int, height: int, count: int) 
         rows = _core.RowsEngine(str(path), brgemm=BRGEMM, precision=precision)
         dtype = torch.float32 if precision == "fp32" else torch.bfloat16
         eager, scripted = torch_candidate(net, dtype, False), torch_candidate(net, dtype, True)
-        seconds = rounds(
-            {
-                "rows": lambda rows=rows: rows.run([plane], told, 8),
-                "eager": lambda run=eager: run(plane),
-                "script": lambda run=scripted: run(plane),
-            },
-            count,
-            time.process_time,
-        )
+        candidates: dict[str, Callable[[], object]] = {
+            "rows": functools.partial(rows.run, [plane], told, 8),
+            "eager": functools.partial(eager, plane),
+            "script": functools.partial(scripted, plane),
+        }
+        seconds = rounds(candidates, count, time.process_time)
         speed = {key: flops / value * 1e-9 for key, value in seconds.items()}
         bare = statistics.median(rows.bare_gflops(width, 0.1) for _ in range(5))
         best = max(speed["eager"], speed["script"])
@@ -139,35 +147,48 @@ def bench(name: str, net: Net, path: Path, width: int, height: int, count: int) 
         )
 
 
-def two_threads(path: Path, precision: str, plane: np.ndarray, told: list[float], count: int) -> str:
+def two_threads(
+    path: Path, precision: str, plane: NDArray[np.uint8], told: list[float], count: int
+) -> str:
     one = _core.RowsEngine(str(path), brgemm=BRGEMM, precision=precision, threads=1)
     two = _core.RowsEngine(str(path), brgemm=BRGEMM, precision=precision, threads=2)
     pair, both = [[plane], [plane]], [told, told]
-    wall = rounds(
-        {
-            "pair 1": lambda: one.run_batch(pair, both, 8),
-            "pair 2": lambda: two.run_batch(pair, both, 8),
-            "cut 1": lambda: one.run([plane], told, 8),
-            "cut 2": lambda: two.run([plane], told, 8),
-        },
-        count,
-        time.perf_counter,
+    cut: dict[str, Callable[[], object]] = {
+        "cut 1": lambda: one.run([plane], told, 8),
+        "cut 2": lambda: two.run([plane], told, 8),
+    }
+    batch: dict[str, Callable[[], object]] = {
+        "pair 1": lambda: one.run_batch(pair, both, 8),
+        "pair 2": lambda: two.run_batch(pair, both, 8),
+    }
+    wall = rounds({**cut, **batch}, count, time.perf_counter)
+    cpu = rounds(cut, count, time.process_time)
+    return (
+        f"{wall['pair 1'] / wall['pair 2']:.2f} | {wall['cut 1'] / wall['cut 2']:.2f} | "
+        f"{2 * cpu['cut 1'] / cpu['cut 2']:.2f}"
     )
-    return f"{wall['pair 1'] / wall['pair 2']:.2f} | {wall['cut 1'] / wall['cut 2']:.2f}"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    if os.environ.get("MALLOC_MMAP_THRESHOLD_") != RAISED["MALLOC_MMAP_THRESHOLD_"]:
+        # glibc reads them once, when a program starts.
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **RAISED})
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--sizes", default="480x270,960x540")
     parser.add_argument("--nets", default="64x16,32x8,16x4,default")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"torch {torch.__version__}; rows: {BRGEMM and 'brgemm'}; ISA limit "
-          f"{os.environ.get('ONEDNN_MAX_CPU_ISA', 'none')}")
-    print("| network | size | type | rows | bare products | share | torch eager | TorchScript | rows / best torch "
-          "| 2 threads, batch | 2 threads, one picture |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "none")
+    print(f"torch {torch.__version__}, limit of the instruction set: {limit}")
+    columns = (
+        "network", "size", "type", "rows", "bare products", "share", "torch eager", "TorchScript",
+        "rows / best torch", "2 threads, batch", "2 threads, one picture", "the same by CPU time",
+    )  # fmt: skip
+    print(f"| {' | '.join(columns)} |")
+    print("|" + " --- |" * len(columns))
     with tempfile.TemporaryDirectory() as folder:
         for name in options.nets.split(","):
             if name == "default":

@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
+
+Plane = NDArray[Any]  # uint8 or uint16
 
 
 @dataclass
@@ -94,7 +97,7 @@ class Builder:
             layer["slope"] = 0.1
         if kind == "prelu":
             layer["weight"] = f"p{len(self.layers)}"
-            # Every other network has slopes above 1 as well, which take another way through the engine.
+            # Every other network has slopes above 1 too, which take another way through the engine.
             most = 0.5 if self.random.initial_seed() % 2 else 1.5
             slope = torch.rand(self.channels[-1], generator=self.random) * most - 0.1
             self.tensors[layer["weight"]] = slope
@@ -119,7 +122,7 @@ def srvgg(
     seed: int = 1,
     last_gain: float = 0.2,
 ) -> Net:
-    """The compact network of Real-ESRGAN: first convolution, `depth` of the body, one to the pixels."""
+    """The compact network of Real-ESRGAN: one convolution, `depth` in the body, one at the end."""
     count = 3 if planes == "rgb" else 1
     build = Builder(count + conditions, seed)
     build.conv(channels)
@@ -140,7 +143,7 @@ def load(path: Path) -> Net:
 
     with safe_open(path, "pt") as file:
         about = json.loads(file.metadata()["streamvsr"])
-        tensors = {name: file.get_tensor(name).float() for name in file.keys()}
+        tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
     return Net(
         about["layers"],
         tensors,
@@ -151,7 +154,7 @@ def load(path: Path) -> Net:
     )
 
 
-def stack(net: Net, planes: list[np.ndarray], conditions: list[float], depth: int) -> torch.Tensor:
+def stack(net: Net, planes: list[Plane], conditions: list[float], depth: int) -> torch.Tensor:
     """The input stack as a (1, C, H, W) tensor."""
     frame = torch.stack([torch.from_numpy(p.astype(np.float32)) for p in planes]) / (2**depth - 1)
     channels = []
@@ -166,16 +169,16 @@ def stack(net: Net, planes: list[np.ndarray], conditions: list[float], depth: in
 
 def reference(
     net: Net,
-    planes: list[np.ndarray],
+    planes: list[Plane],
     conditions: list[float] | None = None,
     depth: int = 8,
     *,
     bf16: bool = False,
-) -> np.ndarray:
+) -> NDArray[np.float32]:
     """The result's planes as (P, H * scale, W * scale) numbers before rounding.
 
-    bf16: weights, and every value that a convolution or a skip reads, are rounded to bfloat16; sums, biases
-    and activations stay in float.
+    bf16: weights, and every value that a convolution or a skip reads, are rounded to bfloat16;
+    sums, biases and activations stay in float.
     """
 
     def rounded(t: torch.Tensor) -> torch.Tensor:
@@ -209,15 +212,16 @@ def reference(
         frame = first[:, start : start + net.plane_count]
         x = x + frame.repeat_interleave(net.scale, 2).repeat_interleave(net.scale, 3)
     maximum = 2**depth - 1
-    return (x[0].clamp(0, 1) * maximum).numpy()
+    numbers: NDArray[np.float32] = (x[0].clamp(0, 1) * maximum).numpy()
+    return numbers
 
 
-def codes(numbers: np.ndarray, depth: int) -> np.ndarray:
+def codes(numbers: NDArray[np.float32], depth: int) -> Plane:
     """Rounded to the nearest code, ties to even."""
     return np.rint(numbers).astype(np.uint8 if depth == 8 else np.uint16)
 
 
-def noise(height: int, width: int, planes: int, depth: int, seed: int) -> list[np.ndarray]:
+def noise(height: int, width: int, planes: int, depth: int, seed: int) -> list[Plane]:
     """Smooth shapes with noise on top, over the whole range of codes."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]

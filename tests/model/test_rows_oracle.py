@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,6 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from network_oracle import Builder, Net, codes, load, noise, reference, srvgg, write
-
 from streamvsr import _core
 
 BRGEMM = str(Path(_core.__file__).parent / "_brgemm.so")
@@ -56,7 +56,9 @@ def networks(draw: st.DrawFn) -> Net:
     return Net(build.layers, build.tensors, scale, planes, list(inputs), residual)
 
 
-def engine(path: Path, brgemm: str, precision: str, threads: int = 1, strip: int = 0):
+def engine(
+    path: Path, brgemm: str, precision: str, threads: int = 1, strip: int = 0
+) -> _core.RowsEngine:
     return _core.RowsEngine(
         str(path), brgemm=brgemm, threads=threads, precision=precision, strip=strip
     )
@@ -82,16 +84,18 @@ def check(
     numbers = reference(net, picture, conditions, depth, bf16=precision == "bf16")
     assert got.shape == numbers.shape
     if precision == "fp32":
-        # Where the number itself lies on the border between two codes, to float's own precision, both
-        # are right; anywhere else the code must be torch's.
+        # Where the number itself lies on the border between two codes, to float's own precision,
+        # both are right; anywhere else the code must be torch's.
         slack = 2.0 ** (depth - 8) * 2e-3
         off = np.abs(got - numbers)
         assert (off <= 0.5 + slack).all(), off.max()
         different = (got != codes(numbers, depth)).mean()
-        assert different <= (1e-4 if depth == 8 else 0.02) or (got != codes(numbers, depth)).sum() <= 1
+        assert (
+            different <= (1e-4 if depth == 8 else 0.02) or (got != codes(numbers, depth)).sum() <= 1
+        )
     else:
-        # Another order of summation can round a value to its other neighbour in bfloat16: one code of 8
-        # bits is the contract.
+        # Another order of summation can round a value to its other neighbour in bfloat16: one code
+        # of 8 bits is the contract.
         off = np.abs(got - numbers)
         assert (off <= 2.0 ** (depth - 8) + 0.5).all(), off.max()
 
@@ -102,7 +106,9 @@ SIZES = st.tuples(st.integers(1, 40), st.integers(1, 20)) | st.sampled_from(
 
 
 @KERNELS
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     net=networks(),
     size=SIZES,
@@ -112,7 +118,17 @@ SIZES = st.tuples(st.integers(1, 40), st.integers(1, 20)) | st.sampled_from(
     strip=st.sampled_from([0, 1, 7, 16, 33]),
     stored=st.sampled_from(["F32", "F16", "BF16"]),
 )
-def test_random_networks(tmp_path, brgemm, net, size, depth, precision, threads, strip, stored):
+def test_random_networks(
+    tmp_path: Path,
+    brgemm: str,
+    net: Net,
+    size: tuple[int, int],
+    depth: int,
+    precision: str,
+    threads: int,
+    strip: int,
+    stored: str,
+) -> None:
     path = write(net, tmp_path / "net.safetensors", stored)
     check(
         load(path), path, width=size[0], height=size[1], depth=depth, brgemm=brgemm,
@@ -131,7 +147,7 @@ def test_random_networks(tmp_path, brgemm, net, size, depth, precision, threads,
     ],
     ids=["64x4 rgb x2", "32x4 luma x2 told", "16x4 luma x4"],
 )
-def test_compact_networks(tmp_path, brgemm, precision, net):
+def test_compact_networks(tmp_path: Path, brgemm: str, precision: str, net: Net) -> None:
     path = write(net, tmp_path / "net.safetensors")
     for width, height, depth in [(97, 60, 8), (480, 12, 8), (130, 31, 10)]:
         check(
@@ -142,15 +158,24 @@ def test_compact_networks(tmp_path, brgemm, precision, net):
 
 @pytest.mark.parametrize("path", sorted(WEIGHTS.glob("*.safetensors")), ids=lambda p: p.stem)
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_bundled_networks(path, precision):
+def test_bundled_networks(path: Path, precision: str) -> None:
     check(
-        load(path), path, width=201, height=77, depth=8, brgemm=BRGEMM, precision=precision, threads=2
+        load(path),
+        path,
+        width=201,
+        height=77,
+        depth=8,
+        brgemm=BRGEMM,
+        precision=precision,
+        threads=2,
     )
 
 
 @KERNELS
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_results_do_not_depend_on_how_the_work_is_cut(tmp_path, brgemm, precision):
+def test_results_do_not_depend_on_how_the_work_is_cut(
+    tmp_path: Path, brgemm: str, precision: str
+) -> None:
     net = srvgg(32, 5, conditions=1)
     path = write(net, tmp_path / "net.safetensors")
     pictures = [noise(41, 301, 1, 8, seed) for seed in range(5)]
@@ -166,7 +191,9 @@ def test_results_do_not_depend_on_how_the_work_is_cut(tmp_path, brgemm, precisio
 @KERNELS
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("channels", [16, 32, 64])
-def test_results_do_not_depend_on_where_a_piece_lies(tmp_path, brgemm, precision, channels):
+def test_results_do_not_depend_on_where_a_piece_lies(
+    tmp_path: Path, brgemm: str, precision: str, channels: int
+) -> None:
     net = srvgg(channels, 3)
     path = write(net, tmp_path / "net.safetensors")
     run = engine(path, brgemm, precision, 2)
@@ -181,7 +208,7 @@ def test_results_do_not_depend_on_where_a_piece_lies(tmp_path, brgemm, precision
         assert (got[inside, inside] == alone[inside, inside]).all(), (left, top)
 
 
-def test_auto_takes_bf16_where_the_processor_has_it(tmp_path):
+def test_auto_takes_bf16_where_the_processor_has_it(tmp_path: Path) -> None:
     path = write(srvgg(16, 1), tmp_path / "net.safetensors")
     flags = Path("/proc/cpuinfo").read_text()
     fast = "avx512_bf16" in flags or "amx_bf16" in flags
@@ -213,7 +240,7 @@ print(t.engine(path, t.BRGEMM, "auto").describe(), "|", t.engine(path, t.BRGEMM,
         ("SSE41", "rows bf16, own loops"),
     ],
 )
-def test_narrower_instruction_sets(tmp_path, isa, kernels):
+def test_narrower_instruction_sets(tmp_path: Path, isa: str, kernels: str) -> None:
     file = tmp_path / "net.safetensors"
     script = CHILD.format(path=sys.path, file=str(file))
     env = {**os.environ, "ONEDNN_MAX_CPU_ISA": isa}
@@ -222,7 +249,7 @@ def test_narrower_instruction_sets(tmp_path, isa, kernels):
     assert kernels in done.stdout.split("|")[1]
 
 
-def test_float_mode_of_the_caller_does_not_matter(tmp_path):
+def test_float_mode_of_the_caller_does_not_matter(tmp_path: Path) -> None:
     # Values that only denormals carry from layer to layer: flushed, they would leave nothing.
     build = Builder(1, 1)
     build.conv(16)
@@ -243,7 +270,7 @@ def test_float_mode_of_the_caller_does_not_matter(tmp_path):
     assert (got == round(255 * 2.0**-3)).all()
 
 
-def test_arrays_of_any_stride_are_taken(tmp_path):
+def test_arrays_of_any_stride_are_taken(tmp_path: Path) -> None:
     path = write(srvgg(16, 1), tmp_path / "net.safetensors")
     run = engine(path, BRGEMM, "fp32")
     (picture,) = noise(20, 30, 1, 8, 1)
@@ -251,7 +278,7 @@ def test_arrays_of_any_stride_are_taken(tmp_path):
     assert (run.run([picture[::2, ::3]], [], 8)[0] == expected).all()
 
 
-def test_wrong_arguments_are_refused(tmp_path):
+def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
     path = write(srvgg(16, 1, conditions=1), tmp_path / "net.safetensors")
     run = engine(path, BRGEMM, "fp32")
     (picture,) = noise(8, 8, 1, 8, 1)
@@ -267,12 +294,13 @@ def test_wrong_arguments_are_refused(tmp_path):
     ]:
         with pytest.raises((ValueError, TypeError, RuntimeError)):
             run.run(planes, conditions, depth)
-    for wrong in [{"threads": 0}, {"precision": "fp64"}, {"strip": -1}]:
+    wrongs: list[dict[str, Any]] = [{"threads": 0}, {"precision": "fp64"}, {"strip": -1}]
+    for wrong in wrongs:
         with pytest.raises((ValueError, RuntimeError)):
             _core.RowsEngine(str(path), **wrong)
 
 
-def test_network_info(tmp_path):
+def test_network_info(tmp_path: Path) -> None:
     net = srvgg(16, 2, conditions=1, scale=2)
     info = _core.network_info(str(write(net, tmp_path / "net.safetensors")))
     assert (info.name, info.scale, info.planes) == ("test", 2, "luma")
