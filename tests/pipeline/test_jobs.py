@@ -137,10 +137,9 @@ def test_a_change_of_size_is_scaled_to_the_first(tmp_path: Path) -> None:
     clip = tmp_path / "in.ts"
     run(["ffmpeg", "-v", "error", "-i", f"concat:{first}|{second}", "-c", "copy", clip])
     assert {frame["width"] for frame in _frames(clip)} == {64, 96}
-    result = streamvsr.upscale(clip, tmp_path / "out.mkv", **FAST)
+    streamvsr.upscale(clip, tmp_path / "out.mkv", **FAST)
     assert {frame["width"] for frame in _frames(tmp_path / "out.mkv")} == {128}
     assert numbers(tmp_path / "out.mkv") == [*range(25), *range(25)]
-    assert any("size" in warning for warning in result.warnings)
 
 
 def _frames(path: Path) -> list[dict[str, Any]]:
@@ -207,8 +206,7 @@ def test_what_is_left_of_a_cut_file_is_processed(tmp_path: Path, small_clip: Pat
     data = whole.read_bytes()
     cut = tmp_path / "cut.mkv"
     cut.write_bytes(data[: len(data) * 6 // 10])
-    result = streamvsr.upscale(cut, tmp_path / "out.mkv", **FAST)
-    assert result.warnings
+    streamvsr.upscale(cut, tmp_path / "out.mkv", **FAST)
     shown = numbers(tmp_path / "out.mkv")
     assert 80 < len(shown) < 200
     assert shown[:-5] == list(range(len(shown) - 5))
