@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         if whole_program:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _complain("interrupted; nothing unfinished is left")
+        _complain("interrupted; an unfinished output was removed")
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away; what is still buffered has nowhere to go.
