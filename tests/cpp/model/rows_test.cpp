@@ -282,20 +282,12 @@ TEST_CASE("a piece of a picture comes out the same wherever it lies") {
   }
 }
 
-TEST_CASE("pictures taller than the windows creep come out like short ones") {
-  // Rows far down are computed after the windows have moved back several times.
-  const Network net = network(cases()[0].net);
-  RowsEngine engine(net, {"", 1, Precision::kFp32, 0});
-  const Codes tall = noise(1, 5, 700, 8, 5);
-  const Codes whole = run(engine, {tall})[0];
-  Codes end(1, 5, 60, 8);
-  for (int y = 0; y < 60; ++y) {
-    for (int x = 0; x < 5; ++x) end.at(0, y, x) = tall.at(0, 640 + y, x);
-  }
-  const Codes result = run(engine, {end})[0];
-  for (int y = 20; y < 120; ++y) {
-    for (int x = 0; x < 10; ++x) CHECK(result.at(0, y, x) == whole.at(0, 1280 + y, x));
-  }
+TEST_CASE("pictures taller than the windows creep are right in every row") {
+  // Windows move back once in 128 rows; the rows around are what could go wrong.
+  const Case item = cases()[0];
+  RowsEngine engine(network(item.net), {"", 1, Precision::kFp32, 0});
+  const Codes tall = noise(1, 5, 400, 8, 5);
+  CHECK(difference(item.net, tall, {}, run(engine, {tall})[0]) <= 0.01);
 }
 
 TEST_CASE("work beside the network runs, also without pictures") {
