@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <mutex>
 #include <new>
+#include <set>
 
 namespace streamvsr {
 
@@ -12,15 +13,25 @@ namespace {
 
 thread_local LogSink* current_sink = nullptr;
 
-LogSink* sink_of(void* context) {
+// The sinks there are: `opaque` may be anything in the contexts of others who use the same FFmpeg
+// in this process.
+Mutex sinks_mutex;
+std::set<const void*>& live_sinks() REQUIRES(sinks_mutex) {
+  static std::set<const void*> sinks;
+  return sinks;
+}
+
+LogSink* live(void* const opaque) REQUIRES(sinks_mutex) {
+  return live_sinks().count(opaque) > 0 ? static_cast<LogSink*>(opaque) : nullptr;
+}
+
+LogSink* sink_of(void* context) REQUIRES(sinks_mutex) {
   if (context != nullptr) {
     const auto* const type = *static_cast<const AVClass* const*>(context);
     if (type == avcodec_get_class()) {
-      if (auto* const sink = static_cast<LogSink*>(static_cast<AVCodecContext*>(context)->opaque))
-        return sink;
+      if (LogSink* const sink = live(static_cast<AVCodecContext*>(context)->opaque)) return sink;
     } else if (type == avformat_get_class()) {
-      if (auto* const sink = static_cast<LogSink*>(static_cast<AVFormatContext*>(context)->opaque))
-        return sink;
+      if (LogSink* const sink = live(static_cast<AVFormatContext*>(context)->opaque)) return sink;
     }
   }
   return current_sink;
@@ -28,8 +39,12 @@ LogSink* sink_of(void* context) {
 
 void route(void* context, int level, const char* format, va_list arguments) {
   if (level > AV_LOG_ERROR) return;
+  const Lock lock(sinks_mutex);
   LogSink* const sink = sink_of(context);
-  if (sink == nullptr) return;
+  if (sink == nullptr) {
+    av_log_default_callback(context, level, format, arguments);
+    return;
+  }
   char line[512];
   std::vsnprintf(line, sizeof line, format, arguments);
   std::string_view text(line);
@@ -38,6 +53,16 @@ void route(void* context, int level, const char* format, va_list arguments) {
 }
 
 }  // namespace
+
+LogSink::LogSink() {
+  const Lock lock(sinks_mutex);
+  live_sinks().insert(this);
+}
+
+LogSink::~LogSink() {
+  const Lock lock(sinks_mutex);
+  live_sinks().erase(this);
+}
 
 void LogSink::error(const std::string_view line) {
   const Lock lock(mutex_);

@@ -63,6 +63,11 @@ ParametersPtr copy_parameters(const AVCodecParameters& from);
 // Thread-safety: all calls, from any thread.
 class LogSink {
  public:
+  LogSink();
+  ~LogSink();
+  LogSink(const LogSink&) = delete;
+  LogSink& operator=(const LogSink&) = delete;
+
   // Takes a line of AV_LOG_ERROR or worse.
   void error(std::string_view line);
   // The last such line; empty when there was none.

@@ -84,7 +84,9 @@ int Decoder::errors() const { return codec_log_->errors() + return_errors_; }
 
 bool Decoder::feed() {
   if (!packet_pending_) {
-    if (!input_->read(*packet_)) {
+    bool there = input_->read(*packet_);
+    while (there && packet_->stream_index != input_->video_index()) there = input_->read(*packet_);
+    if (!there) {
       if (!input_->damage().empty()) {
         ++damaged_;
         words_ = input_->damage();

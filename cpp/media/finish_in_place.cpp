@@ -22,7 +22,7 @@ std::uint32_t big_endian32(const std::uint8_t* const p) {
 
 }  // namespace
 
-void PartWriter::finish_in_place() {
+void PartWriter::finish_in_place(const StopFlag& stop) {
   const std::int64_t end_of_data = io_->position();
   bytes_written_ += io_->written();
   io_.reset();
@@ -48,6 +48,7 @@ void PartWriter::finish_in_place() {
 
   const PacketPtr packet = make_packet();
   for (;;) {
+    stop.check();
     const int read = av_read_frame(part.get(), packet.get());
     if (read == AVERROR_EOF) break;
     check(read, "read back", file_.path(), ErrorKind::kInternal, log_.get());

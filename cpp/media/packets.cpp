@@ -8,6 +8,15 @@ namespace {
 std::int64_t microseconds(const std::int64_t ticks, const AVRational base) {
   return av_rescale_q(ticks, base, AV_TIME_BASE_Q);
 }
+// Ticks of whole seconds' parts, so that shifts by whole seconds are exact; sound in MP4 counts its
+// samples.
+AVRational output_base(const AVStream& from, const Container container) {
+  const AVCodecParameters& par = *from.codecpar;
+  if (container != Container::kMkv && par.codec_type == AVMEDIA_TYPE_AUDIO && par.sample_rate > 0)
+    return {1, par.sample_rate};
+  return {1, from.time_base.den};
+}
+
 // AAC from broadcast carries a header in every packet, which MP4 keeps once.
 BsfPtr make_filter(const AVStream& from) {
   if (from.codecpar->codec_id != AV_CODEC_ID_AAC || from.codecpar->extradata_size > 0)
@@ -25,8 +34,9 @@ BsfPtr make_filter(const AVStream& from) {
 }  // namespace
 
 PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& streams,
-                           const Container container, const Clock& clock)
+                           const Container container, const Clock& clock, const StopFlag& stop)
     : input_(input),
+      stop_(stop),
       container_(container),
       clock_(clock),
       by_input_(static_cast<std::size_t>(input.stream_count()), -1) {
@@ -39,7 +49,7 @@ PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& strea
     const AVStream& from = input.stream(planned.input);
     Stream stream;
     stream.planned = planned;
-    stream.base = from.time_base;
+    stream.base = output_base(from, container);
     const AVMediaType type = from.codecpar->codec_type;
     stream.dense = type == AVMEDIA_TYPE_AUDIO || type == AVMEDIA_TYPE_VIDEO;
     if (converted) {
@@ -49,7 +59,8 @@ PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& strea
       stream.base = {1, 1000};
     }
     if (copied && container != Container::kMkv) stream.filter = make_filter(from);
-    if (container == Container::kMkv) stream.delay = matroska_delay(from);
+    if (container == Container::kMkv)
+      stream.delay = av_rescale_q(matroska_delay(from), from.time_base, stream.base);
     stream.timed_text = planned.action == StreamAction::kToMovText ||
                         (copied && from.codecpar->codec_id == AV_CODEC_ID_MOV_TEXT);
     stream.text_end =
@@ -64,6 +75,7 @@ PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& strea
 
 bool PacketSource::read_one() {
   if (ended_) return false;
+  stop_.check();
   if (!input_.read(*packet_)) {
     ended_ = true;
     return false;
@@ -90,31 +102,51 @@ bool PacketSource::read_one() {
     }
     if (packet->dts == AV_NOPTS_VALUE) packet->dts = packet->pts;
   }
-  const AVRational base = stream.converter ? stream.base : from;
-  if (stream.delay != 0) {
-    if (packet->dts != AV_NOPTS_VALUE) packet->dts += stream.delay;
-    if (packet->pts != AV_NOPTS_VALUE) packet->pts += stream.delay;
-  }
-  if (packet->dts == AV_NOPTS_VALUE) {  // no time at all: it follows its predecessor
-    packet->dts = packet->pts =
-        stream.last_dts == AV_NOPTS_VALUE ? clock_.to_part(0, base) : stream.last_dts + 1;
-  } else {
-    packet->dts = clock_.to_part(packet->dts, base);
-    packet->pts = packet->pts == AV_NOPTS_VALUE ? packet->dts : clock_.to_part(packet->pts, base);
-  }
-  // Muxers demand strictly rising dts; a source may repeat one.
-  if (stream.last_dts != AV_NOPTS_VALUE && packet->dts <= stream.last_dts) {
-    packet->dts = stream.last_dts + 1;
-    packet->pts = std::max(packet->pts, packet->dts);
-  }
-  stream.last_dts = packet->dts;
+  if (!stream.converter) av_packet_rescale_ts(packet.get(), from, stream.base);
+  place_in_time(stream, *packet);
   packet->stream_index = stream.planned.output;
   packet->pos = -1;
-  stream.read_us = microseconds(packet->dts, base);
+  stream.read_us = microseconds(packet->dts, stream.base);
   front_us_ = std::max(front_us_, stream.read_us);
   if (stream.timed_text) fill_gap(stream, *packet);
   stream.pending.push_back(std::move(packet));
   return true;
+}
+
+void PacketSource::place_in_time(Stream& stream, AVPacket& packet) {
+  if (packet.duration <= 0) packet.duration = guessed_duration(stream, packet);
+  const bool first = stream.last_dts == AV_NOPTS_VALUE;
+  if (packet.dts == AV_NOPTS_VALUE) {  // no time at all: it follows its predecessor
+    packet.dts = packet.pts =
+        first ? clock_.to_part(0, stream.base) : stream.last_dts + stream.last_duration;
+  } else {
+    const std::int64_t move = stream.delay + stream.rebase;
+    packet.pts =
+        clock_.to_part(packet.pts == AV_NOPTS_VALUE ? packet.dts : packet.pts, stream.base) + move;
+    packet.dts = clock_.to_part(packet.dts, stream.base) + move;
+  }
+  // A jump back (joined broadcasts) re-bases what follows; times that merely repeat are nudged: MP4
+  // demands rising ones, Matroska only that they do not fall.
+  if (!first && av_compare_ts(stream.last_dts - packet.dts, stream.base, 1, {1, 1}) > 0) {
+    const std::int64_t jump = stream.last_dts + stream.last_duration - packet.dts;
+    stream.rebase += jump;
+    packet.dts += jump;
+    packet.pts += jump;
+  }
+  const std::int64_t least =
+      first ? packet.dts : stream.last_dts + (container_ == Container::kMkv ? 0 : 1);
+  packet.dts = std::max(packet.dts, least);
+  packet.pts = std::max(packet.pts, packet.dts);
+  stream.last_dts = packet.dts;
+  stream.last_duration = std::max<std::int64_t>(packet.duration, 1);
+}
+
+std::int64_t PacketSource::guessed_duration(const Stream& stream, const AVPacket& packet) const {
+  AVCodecParameters& par = *input_.stream(stream.planned.input).codecpar;
+  if (par.codec_type != AVMEDIA_TYPE_AUDIO || par.sample_rate <= 0) return 0;
+  const int samples = av_get_audio_frame_duration2(&par, packet.size);
+  return samples > 0 ? av_rescale_q(samples, {1, par.sample_rate}, stream.base)
+                     : stream.last_duration;
 }
 
 // What lies outside the source's edit list is not part of the presentation, but for a codec's
@@ -182,8 +214,8 @@ std::int64_t PacketSource::next_time() {
 
 void PacketSource::pull_first_audio(std::vector<OutPacket>& out) {
   for (Stream& s : streams_) {
-    if (input_.stream(s.planned.input).codecpar->codec_type != AVMEDIA_TYPE_AUDIO || s.started)
-      continue;
+    const AVCodecID codec = input_.stream(s.planned.input).codecpar->codec_id;
+    if (s.started || !(s.filter || codec == AV_CODEC_ID_AC3 || codec == AV_CODEC_ID_EAC3)) continue;
     while (s.pending.empty() && !ended_ && (front_us_ == INT64_MIN || front_us_ < kFirstAudio))
       read_one();
     if (!s.pending.empty()) hand_out(s, out);

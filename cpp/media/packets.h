@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/stop.h"
 #include "media/streams.h"
 #include "media/subtitles.h"
 
@@ -40,15 +41,17 @@ struct Clock {
 // Thread-safety: none.
 class PacketSource {
  public:
-  // input: a demuxer for this purpose alone; must outlive this.
+  // input: a demuxer for this purpose alone; it and stop must outlive this. Reading throws
+  // kStopped.
   PacketSource(Input& input, const std::vector<PlannedStream>& streams, Container container,
-               const Clock& clock);
+               const Clock& clock, const StopFlag& stop);
 
   // Appends all packets with dts <= bound (ticks of base, .part clock).
   void pull(std::int64_t bound, AVRational base, std::vector<OutPacket>& out);
   // The time of the earliest packet not yet handed out, in us; AV_NOPTS_VALUE when none is left.
   std::int64_t next_time();
-  // Appends the first packet of every audio stream, to be had before the header (see PartWriter).
+  // Appends the first packet of every stream that MP4's header describes from it (AC-3, AAC from
+  // broadcast).
   void pull_first_audio(std::vector<OutPacket>& out);
 
   std::int64_t bytes_read() const { return input_.format().pb->bytes_read; }
@@ -65,6 +68,8 @@ class PacketSource {
     std::int64_t text_end = 0;
     std::deque<PacketPtr> pending;
     std::int64_t last_dts = AV_NOPTS_VALUE;
+    std::int64_t last_duration = 1;
+    std::int64_t rebase = 0;                // ticks: added since the source's times jumped back
     std::int64_t read_us = AV_NOPTS_VALUE;  // time of the last packet read
     bool started = false;                   // a packet was handed out
     bool presented = false;                 // a packet inside the source's edit list was read
@@ -76,10 +81,13 @@ class PacketSource {
 
   bool read_one();
   bool wanted(Stream& stream, const AVPacket& packet, AVRational base) const;
+  void place_in_time(Stream& stream, AVPacket& packet);
+  std::int64_t guessed_duration(const Stream& stream, const AVPacket& packet) const;
   void fill_gap(Stream& stream, const AVPacket& next);
   void hand_out(Stream& stream, std::vector<OutPacket>& out);
 
   Input& input_;
+  const StopFlag& stop_;
   Container container_;
   Clock clock_;
   std::vector<Stream> streams_;

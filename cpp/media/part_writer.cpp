@@ -30,8 +30,7 @@ MuxerPtr PartWriter::make_muxer(FileIo& io, const bool fragmented,
                                 const AVFormatContext* const part) {
   const bool mkv = settings_.container == Container::kMkv;
   AVFormatContext* context = nullptr;
-  check(avformat_alloc_output_context2(
-            &context, nullptr, mkv ? "matroska" : container_name(settings_.container), nullptr),
+  check(avformat_alloc_output_context2(&context, nullptr, muxer_name(settings_.container), nullptr),
         "set up the muxer of", file_.path(), ErrorKind::kInternal);
   MuxerPtr muxer(context);
   muxer->opaque = log_.get();
@@ -144,7 +143,7 @@ void PartWriter::write_fragment(std::vector<OutPacket> packets) {
   if (first && settings_.container != Container::kMkv) flush();
 }
 
-void PartWriter::finish() {
+void PartWriter::finish(const StopFlag& stop) {
   {
     const LogSink::Scope scope(*log_);
     const int result = av_write_trailer(muxer_.get());
@@ -153,7 +152,7 @@ void PartWriter::finish() {
     check(result, "finish", file_.path(), ErrorKind::kInternal, log_.get());
   }
   muxer_.reset();
-  if (settings_.container != Container::kMkv) finish_in_place();
+  if (settings_.container != Container::kMkv) finish_in_place(stop);
   file_.sync();
 }
 

@@ -39,13 +39,13 @@ class PartWriter {
   // Bytes of the file so far.
   std::int64_t offset() const { return io_->position(); }
   // Completes the container. The file is an ordinary one afterwards.
-  void finish();
+  void finish(const StopFlag& stop);
   std::int64_t bytes_written() const { return bytes_written_ + (io_ ? io_->written() : 0); }
 
  private:
   MuxerPtr make_muxer(FileIo& io, bool fragmented, const AVFormatContext* part);
   void flush();
-  void finish_in_place();
+  void finish_in_place(const StopFlag& stop);
 
   File& file_;
   Input& input_;

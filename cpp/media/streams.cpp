@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "media/subtitles.h"
 
@@ -15,9 +16,11 @@ bool is_text_subtitle(const AVCodecID codec) {
 }
 
 bool holds(const Container container, const AVCodecID codec) {
-  const AVOutputFormat* const format = av_guess_format(
-      container == Container::kMkv ? "matroska" : container_name(container), nullptr, nullptr);
-  return format != nullptr && avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL) == 1;
+  const AVOutputFormat* const format = av_guess_format(muxer_name(container), nullptr, nullptr);
+  if (format == nullptr) return false;
+  if (avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL) == 1) return true;
+  // Matroska's query knows its own ids only; what AVI has an id for, it holds under that.
+  return container == Container::kMkv && av_codec_get_tag(format->codec_tag, codec) != 0;
 }
 
 // Numbers an earlier muxer wrote about packets that are no longer these.
@@ -25,6 +28,41 @@ bool is_stale(const std::string& key) {
   for (const char* const prefix : {"DURATION", "BPS", "NUMBER_OF_", "_STATISTICS_"})
     if (key.rfind(prefix, 0) == 0) return true;
   return key == "encoder" || key == "ENCODER" || key == "timecode";
+}
+
+// What an MP4 says of its own form.
+bool is_brand(const std::string& key) {
+  return key == "major_brand" || key == "minor_version" || key == "compatible_brands";
+}
+
+// The global tags that FFmpeg's MP4 muxer has a place for.
+bool mp4_keeps(const std::string& key) {
+  static const std::set<std::string> kept = {"title",         "artist",
+                                             "album_artist",  "composer",
+                                             "album",         "date",
+                                             "comment",       "genre",
+                                             "copyright",     "grouping",
+                                             "lyrics",        "description",
+                                             "synopsis",      "show",
+                                             "episode_id",    "network",
+                                             "keywords",      "episode_sort",
+                                             "media_type",    "hd_video",
+                                             "compilation",   "season_number",
+                                             "creation_time", "track",
+                                             "disc",          "gapless_playback"};
+  return kept.count(key) > 0;
+}
+
+// QuickTime's table names languages by ISO 639-2/B where that differs from /T.
+std::string quicktime_language(const std::string& code) {
+  constexpr std::pair<const char*, const char*> kNames[] = {
+      {"deu", "ger"}, {"fra", "fre"}, {"nld", "dut"}, {"zho", "chi"}, {"ces", "cze"},
+      {"ell", "gre"}, {"fas", "per"}, {"hye", "arm"}, {"isl", "ice"}, {"kat", "geo"},
+      {"mkd", "mac"}, {"msa", "may"}, {"mya", "bur"}, {"ron", "rum"}, {"slk", "slo"},
+      {"sqi", "alb"}, {"bod", "tib"}, {"cym", "wel"}, {"eus", "baq"}};
+  for (const auto& [terminology, bibliographic] : kNames)
+    if (code == terminology) return bibliographic;
+  return code;
 }
 
 const char* mimetype(const AVCodecID codec) {
@@ -70,6 +108,10 @@ std::string stream_name(const AVStream& stream) {
          (language != tags.end() && language->second != "und" ? ", " + language->second : "") + ")";
 }
 
+const char* muxer_name(const Container container) {
+  return container == Container::kMkv ? "matroska" : container_name(container);
+}
+
 const char* container_name(const Container container) {
   switch (container) {
     case Container::kMp4:
@@ -101,8 +143,55 @@ Container choose_container(const std::string& name, const std::string& output) {
   throw Error(ErrorKind::kConfig, "unknown container '" + name + "'; choose mp4, mov or mkv");
 }
 
+// MP4 describes AC-3, E-AC-3 and AAC from broadcast by their first packet, so there must be one.
+// E-AC-3 in packets of less than six blocks is joined by FFmpeg's muxer, which an index over
+// packets in place cannot follow.
+bool header_can_be_learnt(const Input& input, const int index) {
+  const AVCodecParameters& par = *input.stream(index).codecpar;
+  const bool adts = par.codec_id == AV_CODEC_ID_AAC && par.extradata_size == 0;
+  if (!adts && par.codec_id != AV_CODEC_ID_AC3 && par.codec_id != AV_CODEC_ID_EAC3) return true;
+  Input again(input.path());
+  std::vector<bool> keep(static_cast<std::size_t>(again.stream_count()), false);
+  keep[static_cast<std::size_t>(index)] = true;
+  again.select(keep);
+  const PacketPtr packet = make_packet();
+  if (!again.read(*packet)) return false;
+  if (par.codec_id != AV_CODEC_ID_EAC3) return true;
+  // ETSI TS 102 366, E.1.2: fscod and numblkscod in the fifth byte.
+  if (packet->size < 5) return false;
+  const int fscod = packet->data[4] >> 6;
+  const int numblkscod = packet->data[4] >> 4 & 3;
+  return fscod == 3 || numblkscod == 3;
+}
+
+// Whether the muxer accepts a stream's header, found out by letting it write one into memory.
+bool takes(const Input& input, const PlannedStream& planned, const Container container,
+           const AVCodecParameters& encoded) {
+  AVFormatContext* context = nullptr;
+  if (avformat_alloc_output_context2(&context, nullptr, muxer_name(container), nullptr) < 0)
+    throw std::bad_alloc();
+  const MuxerPtr muxer(context);
+  LogSink quiet;
+  const LogSink::Scope scope(quiet);
+  muxer->opaque = &quiet;
+  muxer->flags |= AVFMT_FLAG_BITEXACT;
+  if (avio_open_dyn_buf(&muxer->pb) < 0) throw std::bad_alloc();
+  PlannedStream alone = planned;
+  alone.output = 0;
+  add_stream(*muxer, input, alone, container, encoded);
+  Dictionary options;
+  options.set("strict", "experimental");
+  const bool taken = avformat_write_header(muxer.get(), options.raw()) >= 0;
+  std::uint8_t* written = nullptr;
+  avio_close_dyn_buf(muxer->pb, &written);
+  av_free(written);
+  muxer->pb = nullptr;
+  return taken;
+}
+
 StreamPlan plan_streams(const Input& input, const Container container,
-                        const AVCodecID video_codec) {
+                        const AVCodecParameters& encoded) {
+  const AVCodecID video_codec = encoded.codec_id;
   if (!holds(container, video_codec))
     throw Error(ErrorKind::kConfig, std::string(container_name(container)) + " cannot hold " +
                                         avcodec_get_name(video_codec) + " video; choose mkv");
@@ -120,7 +209,8 @@ StreamPlan plan_streams(const Input& input, const Container container,
         } else if (is_cover(stream)) {
           planned.action = StreamAction::kCover;
           if (mimetype(codec) == nullptr || stream.attached_pic.size == 0 ||
-              (container != Container::kMkv && !holds(container, codec))) {
+              container == Container::kMov ||
+              (container == Container::kMp4 && !holds(container, codec))) {
             plan.warnings.push_back(stream_name(stream) + ", a cover picture," + in + ": left out");
             continue;
           }
@@ -170,12 +260,31 @@ StreamPlan plan_streams(const Input& input, const Container container,
         plan.warnings.push_back(stream_name(stream) + " is not carried: left out");
         continue;
     }
+    const bool packets = planned.action != StreamAction::kEnhance &&
+                         planned.action != StreamAction::kCover &&
+                         planned.action != StreamAction::kAttachment;
+    if (packets && (!takes(input, planned, container, encoded) ||
+                    (container != Container::kMkv && !header_can_be_learnt(input, i)))) {
+      plan.warnings.push_back(stream_name(stream) + in + ": left out" +
+                              (container != Container::kMkv && holds(Container::kMkv, codec)
+                                   ? "; mkv may hold it"
+                                   : ""));
+      continue;
+    }
     planned.output = static_cast<int>(plan.streams.size());
     plan.streams.push_back(planned);
   }
   for (PlannedStream& cover : covers) {
     cover.output = static_cast<int>(plan.streams.size());
     plan.streams.push_back(cover);
+  }
+  if (container != Container::kMkv) {
+    std::string lost;
+    for (const auto& [key, value] : to_map(input.format().metadata))
+      if (!is_stale(key) && !is_brand(key) && !mp4_keeps(key))
+        lost += (lost.empty() ? "" : ", ") + key;
+    if (!lost.empty())
+      plan.warnings.push_back("the tags " + lost + in + ": left out; mkv holds them");
   }
   if (container == Container::kMkv && input.video_index() >= 0 &&
       stream_rotation(input.stream(input.video_index())) != 0.0)
@@ -204,6 +313,9 @@ void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream&
       continue;
     av_dict_set(&to->metadata, key.c_str(), value.c_str(), 0);
   }
+  if (container == Container::kMov)
+    if (const AVDictionaryEntry* const language = av_dict_get(to->metadata, "language", nullptr, 0))
+      av_dict_set(&to->metadata, "language", quicktime_language(language->value).c_str(), 0);
   switch (planned.action) {
     case StreamAction::kEnhance:
       to->sample_aspect_ratio = encoded.sample_aspect_ratio;
@@ -259,7 +371,7 @@ std::int64_t matroska_delay(const AVStream& stream) {
 void copy_metadata(const Input& input, AVFormatContext& muxer) {
   for (const auto& [key, value] : to_map(input.format().metadata)) {
     if (is_stale(key)) continue;
-    if (key == "major_brand" || key == "minor_version" || key == "compatible_brands") continue;
+    if (is_brand(key)) continue;
     av_dict_set(&muxer.metadata, key.c_str(), value.c_str(), 0);
   }
 }

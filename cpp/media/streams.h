@@ -13,7 +13,8 @@ enum class Container { kMp4, kMov, kMkv };
 // From a name ("mp4", "mov", "mkv") or, when that is empty, from the output's suffix. Throws
 // kConfig.
 Container choose_container(const std::string& name, const std::string& output);
-const char* container_name(Container container);
+const char* container_name(Container container);  // as users name it
+const char* muxer_name(Container container);      // as FFmpeg does
 
 // "audio stream #2 (opus, deu)"
 std::string stream_name(const AVStream& stream);
@@ -39,9 +40,8 @@ struct StreamPlan {
   std::vector<std::string> warnings;   // what the container cannot hold, and which one can
 };
 
-// video_codec: FFmpeg's id of what the enhanced stream is encoded with; throws kConfig when the
-// container cannot hold it.
-StreamPlan plan_streams(const Input& input, Container container, AVCodecID video_codec);
+// encoded: the parameters of the enhanced stream; throws kConfig when the container cannot hold it.
+StreamPlan plan_streams(const Input& input, Container container, const AVCodecParameters& encoded);
 
 // Adds a planned stream to a muxer: parameters, tags, disposition, language, side data.
 // encoded: the encoder's parameters, for kEnhance.

@@ -1,10 +1,12 @@
 #include "pipeline/job.h"
 
-#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <thread>
+
+#include "pipeline/checkpoint.h"
+#include "pipeline/part_file.h"
 
 namespace streamvsr {
 
@@ -30,42 +32,6 @@ double cpu_seconds(const rusage& used) {
 }
 
 constexpr double kMiB = 1024.0 * 1024.0;
-
-// The `.part`, created, locked and, unless it was committed, removed again with the checkpoint.
-class PartFile {
- public:
-  explicit PartFile(const std::string& output)
-      : output_(output), file_(part_path(output), O_CREAT | O_RDWR) {
-    if (!file_.try_lock())
-      throw Error(ErrorKind::kIo,
-                  "another process is writing '" + output + "' (it holds '" + file_.path() + "')",
-                  file_.path(), EBUSY);
-    owned_ = true;
-    file_.truncate(0);
-  }
-  ~PartFile() {
-    if (!owned_) return;
-    remove_file(file_.path());
-    remove_file(checkpoint_path(output_) + ".tmp");
-    remove_file(checkpoint_path(output_));
-  }
-  PartFile(const PartFile&) = delete;
-  PartFile& operator=(const PartFile&) = delete;
-
-  File& file() { return file_; }
-  void commit(const bool overwrite) {
-    rename_file(file_.path(), output_, overwrite);
-    owned_ = false;
-    sync_directory(directory_of(output_));
-    remove_file(checkpoint_path(output_));
-    sync_directory(directory_of(output_));
-  }
-
- private:
-  std::string output_;
-  File file_;
-  bool owned_ = false;
-};
 
 std::string describe_encoder(const EncoderSettings& encoder) {
   return encoder.codec + ", " + std::to_string(encoder.threads) + " thread(s)";
@@ -93,7 +59,11 @@ Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const Plan
 Job::~Job() = default;
 
 void Job::close() noexcept {
-  ran_ = true;
+  if (state_.load() == State::kRunning) {
+    stop_.request();
+    return;
+  }
+  state_ = State::kDone;
   enhancer_.reset();
   shared_.reset();
 }
@@ -134,12 +104,21 @@ Progress Job::progress(const SteadyClock::time_point begin) const {
 
 Report Job::run(const std::function<void(const Progress&)>& tick,
                 const std::chrono::milliseconds interval) {
-  if (ran_)
+  State expected = State::kNew;
+  if (!state_.compare_exchange_strong(expected, State::kRunning))
     throw Error(ErrorKind::kConfig, "this job has run already or was closed; make a new one");
-  ran_ = true;
+  struct Done {
+    std::atomic<State>& state;
+    ~Done() { state = State::kDone; }
+  };
+  const Done done{state_};
   const auto begin = SteadyClock::now();
   const double cpu_before = cpu_seconds(usage());
   PartFile part(plan_.config.output);
+  // From here on the remains are known as ours (check_remains).
+  Checkpoint start;
+  start.plan_hash = plan_hash(plan_);
+  save_checkpoint(checkpoint_path(plan_.config.output), start);
   BusyTimer reading;
   BusyTimer computing;
   BusyTimer writing;
@@ -155,10 +134,11 @@ Report Job::run(const std::function<void(const Progress&)>& tick,
         shared_->leave();
       });
     };
-    const std::jthread r = stage([&] { read_stage(plan_, *shared_, reading, damage); });
-    const std::jthread c = stage([&] { compute_stage(plan_, *enhancer_, *shared_, computing); });
-    const std::jthread w = stage([&] { write_stage(plan_, part.file(), *shared_, writing); });
+    std::vector<std::jthread> stages;
     try {
+      stages.push_back(stage([&] { read_stage(plan_, *shared_, reading, damage); }));
+      stages.push_back(stage([&] { compute_stage(plan_, *enhancer_, *shared_, computing); }));
+      stages.push_back(stage([&] { write_stage(plan_, part.file(), *shared_, writing); }));
       while (!shared_->all_left()) {
         shared_->wait_left(std::max(interval, std::chrono::milliseconds(1)));
         if (stop_.requested())

@@ -2,6 +2,7 @@
 // output or nothing.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -58,7 +59,7 @@ struct PlanSummary {
 };
 
 // Purpose: runs a plan. Constructed means planned: every error that can be known before work was
-// thrown by then. Thread-safety: stop() may come from any thread; the rest from one. Ownership:
+// thrown by then. Thread-safety: stop() and close() from any thread, the rest from one. Ownership:
 // owns the enhancer and its threads; none outlives run().
 class Job {
  public:
@@ -73,7 +74,8 @@ class Job {
   Report run(const std::function<void(const Progress&)>& tick, std::chrono::milliseconds interval);
   // Asks a run to end: within a second it throws kStopped.
   void stop() noexcept { stop_.request(); }
-  // Frees network, threads and buffers; the plan stays readable. Not while run() is under way.
+  // Frees network, threads and buffers; the plan stays readable. A run that is under way is only
+  // stopped.
   void close() noexcept;
 
  private:
@@ -84,7 +86,8 @@ class Job {
   StopFlag stop_;
   JobPlan plan_;
   std::unique_ptr<Shared> shared_;
-  bool ran_ = false;
+  enum class State { kNew, kRunning, kDone };
+  std::atomic<State> state_{State::kNew};
 };
 
 }  // namespace streamvsr

@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
 #include "base/cpu.h"
 #include "base/file.h"
+#include "pipeline/part_file.h"
 
 namespace streamvsr {
 
@@ -66,7 +68,16 @@ void check_output(const JobConfig& config) {
                   "the output '" + output + "' would overwrite the input '" + config.input +
                       "'; give another name",
                   output);
-  if (::stat(output.c_str(), &status) == 0) {
+  const std::string longest = checkpoint_path(output) + ".tmp";
+  if (longest.size() - longest.rfind('/') - 1 > NAME_MAX)
+    throw Error(ErrorKind::kConfig,
+                "the output's name is too long: leave " +
+                    std::to_string(longest.size() - output.size()) + " of the " +
+                    std::to_string(NAME_MAX) + " bytes a name may have for the checkpoint's",
+                output, ENAMETOOLONG);
+  check_remains(output);
+  // A link counts as being there even when what it points to is not.
+  if (::lstat(output.c_str(), &status) == 0) {
     if (S_ISDIR(status.st_mode))
       throw Error(ErrorKind::kOutputExists, "the output '" + output + "' is a directory", output,
                   EISDIR);
@@ -105,9 +116,7 @@ std::vector<std::int64_t> cut_segments(const SourceIndex& index, const AVRationa
 // The shortest time, in us, that is both whole milliseconds and whole ticks (where ticks are 1/n
 // s): a shift by multiples of it moves no rounding, so that Matroska's times stay within their own
 // half millisecond.
-std::int64_t exact_step(const AVRational base) {
-  return AV_TIME_BASE / (base.num == 1 ? std::gcd(base.den, 1000) : 1000);
-}
+std::int64_t exact_step(const AVRational base) { return AV_TIME_BASE / std::gcd(base.den, 1000); }
 
 std::int64_t floor_to(const std::int64_t value, const std::int64_t step) {
   return (value >= 0 ? value : value - (step - 1)) / step * step;
@@ -253,7 +262,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
       choose_pixel_format(config.video_codec, plan.decoder.format, config.pixel_format);
   encoder.width = enhanced.width;
   encoder.height = enhanced.height;
-  encoder.time_base = stream.time_base;
+  encoder.time_base = {1, stream.time_base.den};
   encoder.frame_rate = plan.frame_rate;
   const auto output = plane_format(encoder.format, enhanced.width, enhanced.height);
   if (!output)
@@ -267,14 +276,14 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   const Encoder trial(encoder);
   plan.reorder_depth = trial.reorder_depth();
 
-  plan.streams = plan_streams(input, plan.container, trial.parameters()->codec_id);
+  plan.streams = plan_streams(input, plan.container, *trial.parameters());
   plan.warnings.insert(plan.warnings.end(), plan.streams.warnings.begin(),
                        plan.streams.warnings.end());
   for (const PlannedStream& planned : plan.streams.streams)
     if (planned.action != StreamAction::kEnhance)
       plan.copied_streams.push_back(stream_name(input.stream(planned.input)));
   plan.part.container = plan.container;
-  plan.part.video_time_base = stream.time_base;
+  plan.part.video_time_base = {1, stream.time_base.den};
   plan.part.video_rate = plan.frame_rate;
   plan.part.clock = make_clock(input, index, plan.container, plan.reorder_depth, plan.frame_rate);
 

@@ -6,8 +6,8 @@
 
 namespace streamvsr {
 
-SegmentEncoder::SegmentEncoder(const JobPlan& plan, const int video_output)
-    : plan_(plan), video_output_(video_output) {
+SegmentEncoder::SegmentEncoder(const JobPlan& plan, const int video_output, const StopFlag& stop)
+    : plan_(plan), video_output_(video_output), stop_(stop) {
   // The first segment's encoder is opened at once: the container's header needs its parameters.
   encoder_.emplace(plan.encoder);
   parameters_ = encoder_->parameters();
@@ -24,10 +24,12 @@ void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment,
       throw Error(ErrorKind::kInternal,
                   "the encoder's parameter sets differ from one segment to the next");
   }
-  const std::int64_t pts = plan_.part.clock.to_part(picture.pts, plan_.time_base);
+  const AVRational base = plan_.part.video_time_base;
+  const std::int64_t ticks = plan_.time_base.num;  // of base in one of the source's
+  const std::int64_t pts = plan_.part.clock.to_part(picture.pts * ticks, base);
   if (!first_pts_) first_pts_ = pts;
   pts_.push_back(pts);
-  durations_[pts] = picture.duration;
+  durations_[pts] = picture.duration * ticks;
   Planes planes = std::move(picture.planes);
   if (planes.format() != plan_.output_format)
     planes = convert(planes, plan_.output_format, plan_.siting);
@@ -55,10 +57,14 @@ void SegmentEncoder::finish_segment(std::vector<OutPacket>& out) {
   encoder_.reset();
 }
 
+std::int64_t SegmentEncoder::nominal_duration() const {
+  return plan_.decoder.nominal_duration * plan_.time_base.num;
+}
+
 std::int64_t SegmentEncoder::next_dts() {
   const std::int64_t n = packets_++;
   const std::int64_t depth = plan_.reorder_depth;
-  if (n < depth) return *first_pts_ - (depth - n) * plan_.decoder.nominal_duration;
+  if (n < depth) return *first_pts_ - (depth - n) * nominal_duration();
   const std::int64_t dts = pts_.front();
   pts_.pop_front();
   return dts;
@@ -66,18 +72,18 @@ std::int64_t SegmentEncoder::next_dts() {
 
 void SegmentEncoder::receive(std::vector<OutPacket>& out) {
   for (;;) {
+    stop_.check();
     PacketPtr packet = make_packet();
     if (!encoder_->receive(*packet)) return;
     packet->dts = next_dts();
     if (packet->pts < packet->dts)
       throw Error(ErrorKind::kInternal, "the encoder reorders frames further than it said");
     const auto duration = durations_.find(packet->pts);
-    packet->duration =
-        duration != durations_.end() ? duration->second : plan_.decoder.nominal_duration;
+    packet->duration = duration != durations_.end() ? duration->second : nominal_duration();
     if (duration != durations_.end()) durations_.erase(duration);
     packet->stream_index = video_output_;
     packet->pos = -1;
-    out.push_back({std::move(packet), plan_.time_base});
+    out.push_back({std::move(packet), plan_.part.video_time_base});
   }
 }
 

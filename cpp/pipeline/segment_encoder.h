@@ -20,7 +20,8 @@ namespace streamvsr {
 // one frame duration apart.
 class SegmentEncoder {
  public:
-  SegmentEncoder(const JobPlan& plan, int video_output);
+  // plan and stop must outlive this; every call throws kStopped once a stop was requested.
+  SegmentEncoder(const JobPlan& plan, int video_output, const StopFlag& stop);
 
   // The parameters all segments share.
   const AVCodecParameters& parameters() const { return *parameters_; }
@@ -36,9 +37,11 @@ class SegmentEncoder {
  private:
   void receive(std::vector<OutPacket>& out);
   std::int64_t next_dts();
+  std::int64_t nominal_duration() const;
 
   const JobPlan& plan_;
   int video_output_;
+  const StopFlag& stop_;
   ParametersPtr parameters_;
   std::optional<Encoder> encoder_;
   std::deque<std::int64_t> pts_;  // of frames whose turn as dts has not come, rising

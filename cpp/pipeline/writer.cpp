@@ -18,8 +18,8 @@ class Writer {
         part_(part),
         input_(plan.config.input),
         tags_(plan.config.input),
-        packets_(input_, plan.streams.streams, plan.container, plan.part.clock),
-        encoder_(plan, video_output(plan)),
+        packets_(input_, plan.streams.streams, plan.container, plan.part.clock, shared.abort),
+        encoder_(plan, video_output(plan), shared.abort),
         writer_(part, tags_, plan.streams.streams, plan.part, encoder_.parameters()) {}
 
   void add(FrameItem item) {
@@ -48,7 +48,7 @@ class Writer {
       packets_.pull(time + AV_TIME_BASE, AV_TIME_BASE_Q, rest);
       writer_.write_fragment(std::move(rest));
     }
-    writer_.finish();
+    writer_.finish(shared_.abort);
     shared_.bytes_written += writer_.bytes_written();
     shared_.bytes_read += packets_.bytes_read();
   }
@@ -66,7 +66,7 @@ class Writer {
     for (std::size_t i = 0; i < count; ++i) fragment.push_back(std::move(video_[i]));
     video_.erase(video_.begin(), video_.begin() + static_cast<std::ptrdiff_t>(count));
     const std::int64_t bound = fragment.back().packet->dts;
-    packets_.pull(bound, plan_.time_base, fragment);
+    packets_.pull(bound, plan_.part.video_time_base, fragment);
     // MP4's header describes AC-3 and ADTS audio from its first packet: have one of each in the
     // first fragment.
     if (!started_ && plan_.container != Container::kMkv) packets_.pull_first_audio(fragment);

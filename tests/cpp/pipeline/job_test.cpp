@@ -9,6 +9,8 @@
 
 #include "clip.h"
 #include "media/hash.h"
+#include "pipeline/checkpoint.h"
+#include "pipeline/segment_encoder.h"
 
 using namespace streamvsr;
 using namespace streamvsr::test;
@@ -230,4 +232,74 @@ TEST_CASE("ten bits stay ten bits") {
     CHECK(picture->planes.format().depth == 10);
     CHECK(numbers_in(folder / (codec + ".mkv")) == up_to(30));
   }
+}
+
+TEST_CASE("a .part or checkpoint that no run of ours left is never touched, nor what it links to") {
+  const TemporaryFolder folder;
+  make_clip(folder / "in.mp4", {});
+  const auto refused = [&] {
+    try {
+      run(config_for(folder / "in.mp4", folder / "out.mp4"));
+    } catch (const Error& error) {
+      return error.kind() == ErrorKind::kOutputExists;
+    }
+    return false;
+  };
+  for (const std::string name : {"out.mp4.part", "out.mp4.streamvsr.json"}) {
+    CAPTURE(name);
+    std::ofstream(folder / name) << "mine";
+    CHECK(refused());
+    CHECK(bytes_of(folder / name) == "mine");
+    std::filesystem::remove(folder / name);
+    std::ofstream(folder / "precious") << "mine";
+    std::filesystem::create_symlink(folder / "precious", folder / name);
+    CHECK(refused());
+    CHECK(bytes_of(folder / "precious") == "mine");
+    std::filesystem::remove(folder / name);
+    std::filesystem::remove(folder / "precious");
+  }
+  std::filesystem::create_symlink(folder / "nowhere", folder / "out.mp4");
+  CHECK(refused());
+  CHECK(folder.files() == 2);
+}
+
+TEST_CASE("what an interrupted run left is taken over") {
+  const TemporaryFolder folder;
+  make_clip(folder / "in.mp4", {});
+  std::ofstream(folder / "out.mp4.part") << std::string(100'000, 'x');
+  std::ofstream(folder / "out.mp4.streamvsr.json") << to_json({.plan_hash = "x"});
+  run(config_for(folder / "in.mp4", folder / "out.mp4"));
+  CHECK(numbers_in(folder / "out.mp4") == up_to(30));
+  CHECK(folder.files() == 2);
+}
+
+TEST_CASE("a stop reaches an encoder that is being drained") {
+  const TemporaryFolder folder;
+  make_clip(folder / "in.mp4", {});
+  JobConfig config = config_for(folder / "in.mp4", folder / "out.mp4");
+  StopFlag stop;
+  const std::unique_ptr<Enhancer> enhancer = make_nearest_enhancer(2);
+  const JobPlan plan = make_plan(config, *enhancer, {});
+  SegmentEncoder encoder(plan, 0, stop);
+  Decoder decoder(config.input, plan.decoder);
+  std::vector<OutPacket> packets;
+  for (int n = 0; n < 5; ++n) {
+    auto picture = decoder.next();
+    const EnhanceInput input{&picture->planes, plan.siting, plan.full_range, 0.0F};
+    picture->planes = std::move(enhancer->run({&input, 1}, stop).front());
+    encoder.encode(std::move(*picture), false, packets);
+  }
+  stop.request();
+  CHECK_THROWS_AS(encoder.finish_segment(packets), Error);
+}
+
+TEST_CASE("closing or running a job twice is harmless") {
+  const TemporaryFolder folder;
+  make_clip(folder / "in.mp4", {});
+  Job job(config_for(folder / "in.mp4", folder / "out.mp4"), make_nearest_enhancer(2));
+  job.run({}, std::chrono::milliseconds(5));
+  CHECK_THROWS_AS(job.run({}, std::chrono::milliseconds(5)), Error);
+  job.close();
+  job.close();
+  CHECK(job.summary().frames == 30);
 }
