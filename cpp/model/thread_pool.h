@@ -1,6 +1,8 @@
 // The threads an engine computes on.
 #pragma once
 
+#include <sched.h>
+
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -37,6 +39,10 @@ class ThreadPool {
  private:
   void work(int worker);
   void shut_down();
+  // Where a worker that takes a task should go; kIdle: it may stay.
+  int choose_cpu(int worker, const cpu_set_t& allowed) REQUIRES(mutex_);
+
+  static constexpr int kIdle = -1;
 
   Mutex mutex_;
   Condition wake_;
@@ -46,6 +52,7 @@ class ThreadPool {
   std::size_t running_ GUARDED_BY(mutex_) = 0;
   bool closing_ GUARDED_BY(mutex_) = false;
   std::exception_ptr failure_ GUARDED_BY(mutex_);
+  std::vector<int> cpu_ GUARDED_BY(mutex_);  // each worker's processor while it works, else kIdle
   std::vector<std::thread> workers_;
 };
 

@@ -1,6 +1,7 @@
 #include "model/thread_pool.h"
 
 #include <doctest/doctest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <chrono>
@@ -59,6 +60,20 @@ TEST_CASE("two tasks run at the same time") {
   });
   pool.run(tasks);
   CHECK(inside == 2);
+}
+
+TEST_CASE("tasks may run on every processor their creator may") {
+  cpu_set_t mine;
+  REQUIRE(sched_getaffinity(0, sizeof mine, &mine) == 0);
+  ThreadPool pool(4);
+  std::atomic<int> equal{0};
+  const Tasks tasks(200, [&](int) {
+    cpu_set_t theirs;
+    sched_getaffinity(0, sizeof theirs, &theirs);
+    equal += CPU_EQUAL(&mine, &theirs) ? 1 : 0;
+  });
+  pool.run(tasks);
+  CHECK(equal == 200);
 }
 
 TEST_CASE("the first failure stops the rest and is rethrown once") {
