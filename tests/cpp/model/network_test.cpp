@@ -147,9 +147,8 @@ TEST_CASE("a wrong container is refused") {
       says(refusal_of_header([](json& top, std::string&) { top["w0"]["dtype"] = "F64"; }), "F64"));
   CHECK(says(refusal_of_header([](json& top, std::string&) { top["w0"]["shape"][0] = -1; }),
              "impossible shape"));
-  CHECK(says(refusal_of_header([](json& top, std::string&) {
-               top["w0"]["shape"] = {1 << 24, 1 << 24, 1 << 24};
-             }),
+  CHECK(says(refusal_of_header(
+                 [](json& top, std::string&) { top["w0"]["shape"] = {1 << 24, 1 << 24, 1 << 24}; }),
              "impossible shape"));
   CHECK(
       says(refusal_of_header([](json& top, std::string&) { top["w0"]["shape"][0] = 7; }), "bytes"));
@@ -181,15 +180,11 @@ TEST_CASE("a wrong description is refused, and the message says where") {
   CHECK(says(refusal([](NetFile& n) { n.about["planes"] = "cmyk"; }), "cmyk"));
   CHECK(says(refusal([](NetFile& n) { n.about["range"] = "video"; }), "range"));
   CHECK(says(refusal([](NetFile& n) { n.about["residual"] = "bicubic"; }), "bicubic"));
-  CHECK(says(refusal([](NetFile& n) {
-               n.about["inputs"] = json::array({"frame", "frame"});
-             }),
+  CHECK(says(refusal([](NetFile& n) { n.about["inputs"] = json::array({"frame", "frame"}); }),
              "exactly once"));
   CHECK(says(refusal([](NetFile& n) { n.about["inputs"] = json::array({"codec_strength"}); }),
              "exactly once"));
-  CHECK(says(refusal([](NetFile& n) {
-               n.about["inputs"] = json::array({"frame", "depth"});
-             }),
+  CHECK(says(refusal([](NetFile& n) { n.about["inputs"] = json::array({"frame", "depth"}); }),
              "depth"));
   CHECK(says(refusal([](NetFile& n) { n.about["inputs"] = "frame"; }), "'inputs'"));
   CHECK(says(refusal([](NetFile& n) { n.layers.clear(); }), "'layers'"));
