@@ -174,14 +174,19 @@ def reference(
     depth: int = 8,
     *,
     bf16: bool = False,
+    sizes: list[float] | None = None,
 ) -> NDArray[np.float32]:
     """The result's planes as (P, H * scale, W * scale) numbers before rounding.
+
+    sizes: collects the largest size of every value that is rounded to bfloat16.
 
     bf16: weights, and every value that a convolution or a skip reads, are rounded to bfloat16;
     sums, biases and activations stay in float.
     """
 
     def rounded(t: torch.Tensor) -> torch.Tensor:
+        if sizes is not None:
+            sizes.append(float(t.abs().max()))
         return t.to(torch.bfloat16).float() if bf16 else t
 
     first = stack(net, planes, conditions or [], depth)
