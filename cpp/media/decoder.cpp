@@ -219,6 +219,7 @@ SourcePicture Decoder::finish(FramePtr frame) {
     settings_.width = frame->width;
     settings_.height = frame->height;
   }
+  if (frame->width != settings_.width || frame->height != settings_.height) ++resized_;
   if (!fitter_) {
     fitter_.emplace(settings_.format, settings_.width, settings_.height);
     plane_format_ = plane_format(settings_.format, settings_.width, settings_.height).value();

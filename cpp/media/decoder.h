@@ -51,6 +51,8 @@ class Decoder {
 
   // Pictures that arrived with an error, and packets that gave none.
   std::int64_t damaged() const { return damaged_; }
+  // Pictures that came in another size and were scaled to the first one's.
+  std::int64_t resized() const { return resized_; }
   // FFmpeg's last words on the damage; empty without any.
   const std::string& damage_words() const { return words_; }
   // Format and size of the planes; valid after the first next().
@@ -90,6 +92,7 @@ class Decoder {
   std::int64_t last_pts_ = AV_NOPTS_VALUE;  // after repairs
   std::int64_t pts_offset_ = 0;             // re-basing after a jump back
   std::int64_t damaged_ = 0;
+  std::int64_t resized_ = 0;
   std::string words_;
   std::int64_t earlier_bytes_ = 0;  // read by demuxers that were reopened
   std::optional<StrengthMeter> strength_;

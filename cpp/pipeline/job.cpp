@@ -122,7 +122,7 @@ Report Job::run(const std::function<void(const Progress&)>& tick,
   BusyTimer reading;
   BusyTimer computing;
   BusyTimer writing;
-  std::string damage;
+  ReadFindings findings;
   {
     const auto stage = [this](auto body) {
       return std::jthread([this, body = std::move(body)] {
@@ -136,7 +136,7 @@ Report Job::run(const std::function<void(const Progress&)>& tick,
     };
     std::vector<std::jthread> stages;
     try {
-      stages.push_back(stage([&] { read_stage(plan_, *shared_, reading, damage); }));
+      stages.push_back(stage([&] { read_stage(plan_, *shared_, reading, findings); }));
       stages.push_back(stage([&] { compute_stage(plan_, *enhancer_, *shared_, computing); }));
       stages.push_back(stage([&] { write_stage(plan_, part.file(), *shared_, writing); }));
       while (!shared_->all_left()) {
@@ -174,9 +174,13 @@ Report Job::run(const std::function<void(const Progress&)>& tick,
   report.peak_rss_mb = static_cast<double>(used.ru_maxrss) / 1024.0;
   report.warnings = plan_.warnings;
   if (report.damaged_frames > 0)
-    report.warnings.push_back("the source is damaged: " + std::to_string(report.damaged_frames) +
-                              " picture(s) or packet(s) with errors" +
-                              (damage.empty() ? "" : " (FFmpeg: " + damage + ")"));
+    report.warnings.push_back(
+        "the source is damaged: " + std::to_string(report.damaged_frames) +
+        " picture(s) or packet(s) with errors" +
+        (findings.damage.empty() ? "" : " (FFmpeg: " + findings.damage + ")"));
+  if (findings.resized > 0)
+    report.warnings.push_back(std::to_string(findings.resized) +
+                              " pictures came in another size and were scaled to the first one's");
   if (report.frames < plan_.frames)
     report.warnings.push_back("the source gave " + std::to_string(report.frames) +
                               " pictures of the " + std::to_string(plan_.frames) +

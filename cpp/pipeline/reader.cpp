@@ -2,7 +2,7 @@
 
 namespace streamvsr {
 
-void read_stage(const JobPlan& plan, Shared& shared, BusyTimer& busy, std::string& damage) {
+void read_stage(const JobPlan& plan, Shared& shared, BusyTimer& busy, ReadFindings& findings) {
   busy.resume();
   Decoder decoder(plan.config.input, plan.decoder);
   for (;;) {
@@ -23,7 +23,7 @@ void read_stage(const JobPlan& plan, Shared& shared, BusyTimer& busy, std::strin
     shared.read.push(FrameItem{std::move(*picture), last}, bytes);
     busy.resume();
   }
-  damage = decoder.damage_words();
+  findings = {decoder.damage_words(), decoder.resized()};
   shared.bytes_read += decoder.bytes_read();
   busy.pause();
   shared.read.push(End{}, 0);

@@ -100,8 +100,14 @@ class BusyTimer {
   double seconds_ = 0.0;
 };
 
+// What reading found out about the source. Written by R; read after it ended.
+struct ReadFindings {
+  std::string damage;        // FFmpeg's last words; empty without any
+  std::int64_t resized = 0;  // pictures scaled to the first one's size
+};
+
 // Each runs on a thread of its own until the end, or throws.
-void read_stage(const JobPlan& plan, Shared& shared, BusyTimer& busy, std::string& damage);
+void read_stage(const JobPlan& plan, Shared& shared, BusyTimer& busy, ReadFindings& findings);
 void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared, BusyTimer& busy);
 void write_stage(const JobPlan& plan, File& part, Shared& shared, BusyTimer& busy);
 

@@ -130,6 +130,7 @@ TEST_CASE("a stream whose size changes keeps the first size") {
     ++count;
   }
   CHECK(count == 60);
+  CHECK(decoder.resized() == 30);
 }
 
 TEST_CASE("codec strength follows the quantiser and is 0 for lossless codecs") {
