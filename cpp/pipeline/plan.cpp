@@ -24,7 +24,7 @@ constexpr std::int64_t kLargestSegment = std::int64_t{512} << 20;
 // A start this late (broadcast clocks, cuts of longer files) is moved to zero; an earlier one is
 // kept.
 constexpr std::int64_t kKeptStart = AV_TIME_BASE;  // us
-constexpr int kMostThreads = 64;
+constexpr int kMostThreads = 128;
 
 bool same_file(const std::string& a, const std::string& b) {
   struct stat sa{};
