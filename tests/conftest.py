@@ -16,7 +16,7 @@ import pytest
 from helpers import REPO, make_clip
 from hypothesis import settings
 
-# Where many build on one result, the same cases every time; elsewhere Hypothesis looks for new ones.
+# Where many build on one result, the same cases every time; elsewhere new ones are looked for.
 settings.register_profile("ci", derandomize=True, print_blob=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
