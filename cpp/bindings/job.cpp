@@ -34,6 +34,11 @@ std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config) {
   return make_network_enhancer(options);
 }
 
+// Runs Python's signal handlers; what they raise passes on. With the GIL held.
+void run_signal_handlers() {
+  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
 // Signals are looked at this often whatever the interval of the progress callback.
 constexpr std::chrono::milliseconds kSignalInterval{50};
 
@@ -42,7 +47,7 @@ Report run(Job& job, const py::object& progress, const double interval) {
   auto next = std::chrono::steady_clock::now();
   const auto tick = [&](const Progress& now) {
     const py::gil_scoped_acquire gil;
-    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    run_signal_handlers();
     if (progress.is_none() || std::chrono::steady_clock::now() < next) return;
     next += std::chrono::duration_cast<std::chrono::steady_clock::duration>(
         std::chrono::duration<double>(interval));
@@ -55,7 +60,7 @@ Report run(Job& job, const py::object& progress, const double interval) {
 // Ctrl-C ends planning too: a long file's index may take a while to read.
 void check_signals(std::int64_t, std::int64_t) {
   const py::gil_scoped_acquire gil;
-  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  run_signal_handlers();
 }
 
 // Destroying a job joins threads: not while holding the GIL.

@@ -95,10 +95,14 @@ FramePtr make_frame() {
   return frame;
 }
 
-ParametersPtr copy_parameters(const AVCodecParameters& from) {
-  ParametersPtr to(avcodec_parameters_alloc());
-  if (!to || avcodec_parameters_copy(to.get(), &from) < 0) throw std::bad_alloc();
-  return to;
+void set_extradata(AVCodecParameters& parameters, const std::span<const std::uint8_t> data) {
+  av_freep(&parameters.extradata);
+  parameters.extradata_size = 0;
+  parameters.extradata =
+      static_cast<std::uint8_t*>(av_mallocz(data.size() + AV_INPUT_BUFFER_PADDING_SIZE));
+  if (parameters.extradata == nullptr) throw std::bad_alloc();
+  std::copy(data.begin(), data.end(), parameters.extradata);
+  parameters.extradata_size = static_cast<int>(data.size());
 }
 
 std::string av_text(const int code) {

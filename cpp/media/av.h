@@ -20,6 +20,7 @@ extern "C" {
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -55,7 +56,8 @@ using SubtitlePtr = std::unique_ptr<AVSubtitle, FreeBy<avsubtitle_free>>;
 
 PacketPtr make_packet();
 FramePtr make_frame();
-ParametersPtr copy_parameters(const AVCodecParameters& from);
+// Replaces a codec's header by a copy, padded as FFmpeg wants it.
+void set_extradata(AVCodecParameters& parameters, std::span<const std::uint8_t> data);
 
 // Purpose: keeps FFmpeg's own words for error messages. FFmpeg logs through one global callback,
 // called from codec threads too: lines are routed by the `opaque` of the codec or format context

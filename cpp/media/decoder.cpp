@@ -44,9 +44,7 @@ void Decoder::open(const int threads) {
   input_ = std::make_unique<Input>(path_);
   const int video = input_->video_index();
   if (video < 0) throw Error(ErrorKind::kInput, "'" + path_ + "' has no video stream", path_);
-  std::vector<bool> keep(static_cast<std::size_t>(input_->stream_count()), false);
-  keep[static_cast<std::size_t>(video)] = true;
-  input_->select(keep);
+  input_->select_only(video);
   const AVCodecParameters& parameters = *input_->stream(video).codecpar;
   const AVCodec* const decoder = avcodec_find_decoder(parameters.codec_id);
   if (decoder == nullptr)
@@ -212,7 +210,6 @@ SourcePicture Decoder::finish(FramePtr frame) {
   picture.pts = pts;
   picture.duration = duration;
   picture.codec_strength = strength_->next(*frame, bytes);
-  picture.interlaced = frame_is_interlaced(*frame);
   if (settings_.format == AV_PIX_FMT_NONE)
     settings_.format = nearest_planar(static_cast<AVPixelFormat>(frame->format));
   if (settings_.width == 0) {

@@ -21,7 +21,6 @@ struct SourcePicture {
   std::int64_t pts = 0;         // ticks of the stream's time base; strictly increasing
   std::int64_t duration = 0;    // ticks; > 0
   float codec_strength = 0.0F;  // docs/network-format.md
-  bool interlaced = false;
 };
 
 struct DecoderSettings {

@@ -64,15 +64,6 @@ void set_options(Dictionary& options, const EncoderSettings& settings, const Cod
 
 }  // namespace
 
-const std::vector<std::string>& encoder_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> all;
-    for (const CodecChoice& c : kCodecs) all.emplace_back(c.name);
-    return all;
-  }();
-  return names;
-}
-
 const AVCodec& find_encoder(const std::string& codec) {
   const CodecChoice& c = choice(codec);
   const AVCodec* const encoder = avcodec_find_encoder_by_name(c.ffmpeg);

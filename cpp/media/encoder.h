@@ -28,9 +28,6 @@ struct EncoderSettings {
   AVChromaLocation chroma_location = AVCHROMA_LOC_UNSPECIFIED;
 };
 
-// The codecs that can be asked for, by our names.
-const std::vector<std::string>& encoder_names();
-
 // FFmpeg's encoder behind a name of ours. Throws kConfig for an unknown name or one this FFmpeg
 // lacks.
 const AVCodec& find_encoder(const std::string& codec);

@@ -157,6 +157,12 @@ bool Input::read(AVPacket& packet) {
   }
 }
 
+void Input::select_only(const int stream) {
+  std::vector<bool> keep(static_cast<std::size_t>(stream_count()), false);
+  keep[static_cast<std::size_t>(stream)] = true;
+  select(keep);
+}
+
 void Input::select(const std::vector<bool>& keep) {
   for (unsigned i = 0; i < format_->nb_streams; ++i)
     format_->streams[i]->discard = i < keep.size() && keep[i] ? AVDISCARD_DEFAULT : AVDISCARD_ALL;

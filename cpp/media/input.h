@@ -32,6 +32,7 @@ class Input {
   const std::string& damage() const { return damage_; }
   // Lets only the streams for which keep[index] is set be read.
   void select(const std::vector<bool>& keep);
+  void select_only(int stream);
 
  private:
   std::string path_;

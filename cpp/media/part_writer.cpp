@@ -54,14 +54,9 @@ MuxerPtr PartWriter::make_muxer(FileIo& io, const bool fragmented,
       // Headers as they stand in the .part: in the container's form (the packets there are
       // already), and with what the first packets taught the muxer.
       const AVCodecParameters& learnt = *part->streams[planned.output]->codecpar;
-      if (learnt.extradata_size > 0) {
-        av_freep(&stream.codecpar->extradata);
-        stream.codecpar->extradata = static_cast<std::uint8_t*>(av_mallocz(
-            static_cast<std::size_t>(learnt.extradata_size) + AV_INPUT_BUFFER_PADDING_SIZE));
-        if (stream.codecpar->extradata == nullptr) throw std::bad_alloc();
-        std::copy_n(learnt.extradata, learnt.extradata_size, stream.codecpar->extradata);
-        stream.codecpar->extradata_size = learnt.extradata_size;
-      }
+      if (learnt.extradata_size > 0)
+        set_extradata(*stream.codecpar,
+                      {learnt.extradata, static_cast<std::size_t>(learnt.extradata_size)});
     }
     if (planned.action == StreamAction::kEnhance) {
       stream.time_base = settings_.video_time_base;

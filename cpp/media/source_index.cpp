@@ -41,7 +41,6 @@ bool take_container_index(const AVStream& stream, SourceIndex& index) {
     if ((entry.flags & AVINDEX_DISCARD_FRAME) != 0) continue;
     index.packets.push_back({entry.timestamp, entry.size, (entry.flags & AVINDEX_KEYFRAME) != 0});
   }
-  index.from_container = true;
   return !index.packets.empty();
 }
 
@@ -72,9 +71,7 @@ SourceIndex index_source(const std::string& path,
   if (input.video_index() < 0) return index;
   const AVStream& stream = input.stream(input.video_index());
   if (!take_container_index(stream, index)) {
-    std::vector<bool> keep(static_cast<std::size_t>(input.stream_count()), false);
-    keep[static_cast<std::size_t>(input.video_index())] = true;
-    input.select(keep);
+    input.select_only(input.video_index());
     const std::int64_t size = avio_size(input.format().pb);
     const PacketPtr packet = make_packet();
     std::int64_t last = 0;

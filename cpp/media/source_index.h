@@ -20,7 +20,6 @@ struct SourceIndex {
   };
   std::vector<Packet> packets;   // in presentation order; 16 bytes each
   std::int64_t total_bytes = 0;  // of the packets
-  bool from_container = false;   // taken from the container's own index
   bool encrypted = false;        // packets need a key
   // The earliest dts of each stream's first packet, in AV_TIME_BASE units; AV_NOPTS_VALUE for a
   // stream without packets near the start.

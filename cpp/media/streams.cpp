@@ -151,9 +151,7 @@ bool header_can_be_learnt(const Input& input, const int index) {
   const bool adts = par.codec_id == AV_CODEC_ID_AAC && par.extradata_size == 0;
   if (!adts && par.codec_id != AV_CODEC_ID_AC3 && par.codec_id != AV_CODEC_ID_EAC3) return true;
   Input again(input.path());
-  std::vector<bool> keep(static_cast<std::size_t>(again.stream_count()), false);
-  keep[static_cast<std::size_t>(index)] = true;
-  again.select(keep);
+  again.select_only(index);
   const PacketPtr packet = make_packet();
   if (!again.read(*packet)) return false;
   if (par.codec_id != AV_CODEC_ID_EAC3) return true;
@@ -343,12 +341,8 @@ void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream&
     case StreamAction::kCover:
       if (container == Container::kMkv) {
         par.codec_type = AVMEDIA_TYPE_ATTACHMENT;
-        av_freep(&par.extradata);
-        par.extradata = static_cast<std::uint8_t*>(av_mallocz(
-            static_cast<std::size_t>(from.attached_pic.size) + AV_INPUT_BUFFER_PADDING_SIZE));
-        if (par.extradata == nullptr) throw std::bad_alloc();
-        par.extradata_size = from.attached_pic.size;
-        std::copy_n(from.attached_pic.data, from.attached_pic.size, par.extradata);
+        set_extradata(par,
+                      {from.attached_pic.data, static_cast<std::size_t>(from.attached_pic.size)});
         to->disposition = 0;
         if (av_dict_get(to->metadata, "filename", nullptr, 0) == nullptr)
           av_dict_set(&to->metadata, "filename",
