@@ -17,6 +17,8 @@ enum class ErrorKind {
   kConfig,        // a parameter, or a combination of them, that cannot work
   kOutputExists,  // something is already where the output should go
   kIo,            // the system refused a read or a write
+  kBusy,          // another process is writing the same output
+  kResume,        // what an interrupted run left cannot be gone on with
   kMemory,        // a memory budget cannot hold what is asked
   kModel,         // a network file that cannot be used
   kStopped,       // stop() or a signal ended the run

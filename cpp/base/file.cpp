@@ -6,15 +6,30 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
+#include <fstream>
+#include <sstream>
 
 #include "base/error.h"
 
 namespace streamvsr {
 
+namespace {
+
+// Repeats a call that a signal interrupted.
+template <class Call>
+auto uninterrupted(const Call& call) {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
+}  // namespace
+
 File::File(const std::string& path, const int flags, const unsigned mode)
     : descriptor_(static_cast<int>(
-          check_errno(::open(path.c_str(), flags | O_CLOEXEC, mode), "open", path))),
+          check_errno(uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }),
+                      "open", path))),
       path_(path) {}
 
 File::~File() {
@@ -23,11 +38,9 @@ File::~File() {
 
 void File::write_at(std::span<const std::uint8_t> bytes, std::int64_t offset) {
   while (!bytes.empty()) {
-    const ssize_t n = ::pwrite(descriptor_, bytes.data(), bytes.size(), offset);
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      throw_errno(errno, "write", path_);
-    }
+    const ssize_t n = check_errno(
+        uninterrupted([&] { return ::pwrite(descriptor_, bytes.data(), bytes.size(), offset); }),
+        "write", path_);
     bytes = bytes.subspan(static_cast<std::size_t>(n));
     offset += n;
   }
@@ -36,12 +49,12 @@ void File::write_at(std::span<const std::uint8_t> bytes, std::int64_t offset) {
 std::size_t File::read_at(const std::span<std::uint8_t> bytes, const std::int64_t offset) const {
   std::size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t n = ::pread(descriptor_, bytes.data() + done, bytes.size() - done,
-                              offset + static_cast<std::int64_t>(done));
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      throw_errno(errno, "read", path_);
-    }
+    const ssize_t n =
+        check_errno(uninterrupted([&] {
+                      return ::pread(descriptor_, bytes.data() + done, bytes.size() - done,
+                                     offset + static_cast<std::int64_t>(done));
+                    }),
+                    "read", path_);
     if (n == 0) break;
     done += static_cast<std::size_t>(n);
   }
@@ -55,15 +68,36 @@ std::int64_t File::size() const {
 }
 
 void File::truncate(const std::int64_t size) {
-  check_errno(::ftruncate(descriptor_, size), "cut", path_);
+  check_errno(uninterrupted([&] { return ::ftruncate(descriptor_, size); }), "cut", path_);
 }
-void File::sync() { check_errno(::fsync(descriptor_), "make durable", path_); }
-void File::sync_data() { check_errno(::fdatasync(descriptor_), "make durable", path_); }
+void File::sync() {
+  check_errno(uninterrupted([&] { return ::fsync(descriptor_); }), "make durable", path_);
+}
+void File::sync_data() {
+  check_errno(uninterrupted([&] { return ::fdatasync(descriptor_); }), "make durable", path_);
+}
 
 bool File::try_lock() {
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return true;
+  if (uninterrupted([&] { return ::flock(descriptor_, LOCK_EX | LOCK_NB); }) == 0) return true;
   if (errno == EWOULDBLOCK) return false;
   throw_errno(errno, "lock", path_);
+}
+
+int File::lock_owner() const {
+  struct stat status{};
+  check_errno(::fstat(descriptor_, &status), "look at", path_);
+  // "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF", device numbers in hexadecimal: proc(5).
+  std::ifstream locks("/proc/locks");
+  for (std::string line; std::getline(locks, line);) {
+    std::istringstream words(line);
+    std::string number, kind, mode, access, where;
+    int pid = 0;
+    if (!(words >> number >> kind >> mode >> access >> pid >> where) || kind != "FLOCK") continue;
+    const std::size_t colon = where.rfind(':');
+    if (colon != std::string::npos && where.substr(colon + 1) == std::to_string(status.st_ino))
+      return pid;
+  }
+  return 0;
 }
 
 std::string directory_of(const std::string& path) {

@@ -39,6 +39,9 @@ class File {
   // False when another open description holds the lock (flock, exclusive); it goes with the
   // descriptor.
   bool try_lock();
+  // The process that holds a lock on this file, as the kernel lists it; 0 when it lists none (a
+  // network file system, another container).
+  int lock_owner() const;
 
  private:
   int descriptor_ = -1;

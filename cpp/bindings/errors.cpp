@@ -22,6 +22,10 @@ const char* class_name(const ErrorKind kind) {
       return "OutputExistsError";
     case ErrorKind::kIo:
       return "OutputError";
+    case ErrorKind::kBusy:
+      return "OutputBusyError";
+    case ErrorKind::kResume:
+      return "ResumeError";
     case ErrorKind::kMemory:
       return "MemoryLimitError";
     case ErrorKind::kModel:

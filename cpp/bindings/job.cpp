@@ -16,10 +16,10 @@ namespace {
 // What Python sets for a job: the pipeline's part and the enhancer's.
 struct PythonConfig : JobConfig {
   std::string network_path = "nearest";  // or a network file
+  std::string resume_name = "auto";
   std::string brgemm_path;
   std::string precision = "auto";
   int compute_threads = 0;  // 0: one per core
-  int passes = 1;           // of the network, each by its scale
   int scale = 2;            // of "nearest"
 };
 
@@ -72,6 +72,34 @@ struct ReleaseAndDelete {
 };
 using JobHolder = std::unique_ptr<Job, ReleaseAndDelete>;
 
+// What an interrupted job left, as people want to see it.
+struct JobStatus {
+  Remains remains;
+  int writer = 0;
+  const Checkpoint& checkpoint() const { return *remains.checkpoint; }
+};
+
+std::optional<JobStatus> job_status(const std::string& output) {
+  JobStatus status{find_remains(output), 0};
+  if (!status.remains.any()) return std::nullopt;
+  if (!status.remains.unreadable.empty())
+    throw Error(ErrorKind::kResume, status.remains.unreadable, output);
+  if (!status.remains.checkpoint) return std::nullopt;
+  status.writer = writer_of(output);
+  return status;
+}
+
+const char* stage_name(const Checkpoint::Stage stage) {
+  switch (stage) {
+    case Checkpoint::Stage::kFinishing:
+      return "finishing";
+    case Checkpoint::Stage::kCommitted:
+      return "committed";
+    default:
+      return "running";
+  }
+}
+
 }  // namespace
 
 void bind_job(py::module_& m) {
@@ -80,6 +108,15 @@ void bind_job(py::module_& m) {
       .def(py::init<>())
       .def_readwrite("input", &PythonConfig::input)
       .def_readwrite("output", &PythonConfig::output)
+      .def_property(
+          "resume", [](const PythonConfig& c) { return c.resume_name; },
+          [](PythonConfig& c, const std::string& name) {
+            c.resume = parse_resume_mode(name);
+            c.resume_name = name;
+          },
+          "auto, yes, no or frames")
+      .def_readwrite("options", &PythonConfig::options,
+                     "what the user asked for, a JSON object, kept in the checkpoint")
       .def_readwrite("overwrite", &PythonConfig::overwrite)
       .def_readwrite("strict", &PythonConfig::strict)
       .def_readwrite("container", &PythonConfig::container,
@@ -111,7 +148,8 @@ void bind_job(py::module_& m) {
       .def_readonly("eta_seconds", &Progress::eta_seconds, "-1: unknown")
       .def_readonly("memory_mb", &Progress::memory_mb, "MiB of frames in flight");
   py::class_<Report>(m, "Report", "What a finished job did and took.")
-      .def_readonly("frames", &Report::frames)
+      .def_readonly("frames", &Report::frames, "in the output")
+      .def_readonly("resumed_frames", &Report::resumed_frames, "of them, done by earlier runs")
       .def_readonly("damaged_frames", &Report::damaged_frames)
       .def_readonly("segments", &Report::segments)
       .def_readonly("bytes_read", &Report::bytes_read)
@@ -129,6 +167,7 @@ void bind_job(py::module_& m) {
       .def_readonly("encoder", &Report::encoder);
   py::class_<PlanSummary>(m, "Plan", "What was decided before the first frame.")
       .def_readonly("frames", &PlanSummary::frames, "estimate")
+      .def_readonly("resumed_frames", &PlanSummary::resumed_frames, "done by an earlier run")
       .def_readonly("duration", &PlanSummary::duration, "s")
       .def_readonly("segments", &PlanSummary::segments)
       .def_readonly("segment_frames", &PlanSummary::segment_frames)
@@ -145,22 +184,70 @@ void bind_job(py::module_& m) {
       .def_readonly("copied_streams", &PlanSummary::copied_streams);
   py::class_<Job, JobHolder>(m, "Job",
                              "One film in, one film out: plans at construction, runs once.")
-      .def(py::init([](const PythonConfig& config) {
+      .def(py::init([](PythonConfig config) {
              const py::gil_scoped_release release;
+             const bool nearest = config.network_path == "nearest";
+             config.network = nearest ? "nearest" : "";
+             config.network_file = nearest ? "" : config.network_path;
              return JobHolder(
                  std::make_unique<Job>(config, make_enhancer(config), check_signals).release());
            }),
            py::arg("config"))
       .def_property_readonly("plan", &Job::summary)
-      .def("run", &run, py::arg("progress") = py::none(), py::arg("interval") = 0.25,
-           "Runs to the end with the GIL released; progress(Progress) is called about every "
-           "`interval` seconds. Raises the "
-           "first error; a KeyboardInterrupt or an exception of the callback stops the job and "
-           "passes on. After any failure "
-           "nothing is left behind.")
+      .def(
+          "run", &run, py::arg("progress") = py::none(), py::arg("interval") = 0.25,
+          "Runs to the end with the GIL released; progress(Progress) is called about every "
+          "`interval` seconds. Raises the first error; a KeyboardInterrupt or an exception of the "
+          "callback stops the job and passes on. After a failure the whole segments are kept for a "
+          "later run.")
       .def("close", &Job::close, py::call_guard<py::gil_scoped_release>(),
            "Frees network, threads and buffers.")
       .def("stop", &Job::stop, "Ends a run from another thread, within a second.");
+  py::class_<JobStatus>(m, "JobStatus", "What an unfinished job has done.")
+      .def_property_readonly(
+          "stage", [](const JobStatus& s) { return stage_name(s.checkpoint().stage); },
+          "running, finishing or committed")
+      .def_property_readonly("input", [](const JobStatus& s) { return s.checkpoint().input; })
+      .def_property_readonly("output", [](const JobStatus& s) { return s.remains.output; })
+      .def_property_readonly("part_path",
+                             [](const JobStatus& s) { return part_path(s.remains.output); })
+      .def_property_readonly("checkpoint_path",
+                             [](const JobStatus& s) { return checkpoint_path(s.remains.output); })
+      .def_property_readonly(
+          "options", [](const JobStatus& s) { return s.checkpoint().options; },
+          "as the run was given them, a JSON object")
+      .def_property_readonly(
+          "job", [](const JobStatus& s) { return s.checkpoint().identity.job; },
+          "what decides the output, by name")
+      .def_property_readonly("environment",
+                             [](const JobStatus& s) { return s.checkpoint().identity.environment; })
+      .def_property_readonly(
+          "mixed", [](const JobStatus& s) { return s.checkpoint().mixed; },
+          "runs under different environments added to it")
+      .def_property_readonly("frames_done",
+                             [](const JobStatus& s) { return s.checkpoint().source.delivered; })
+      .def_property_readonly(
+          "frames_total", [](const JobStatus& s) { return s.checkpoint().frames_total; },
+          "estimate")
+      .def_property_readonly("segments_done",
+                             [](const JobStatus& s) { return s.checkpoint().segments_done; })
+      .def_property_readonly("segments_total",
+                             [](const JobStatus& s) { return s.checkpoint().segments_total; })
+      .def_property_readonly(
+          "durable_bytes", [](const JobStatus& s) { return s.checkpoint().part.bytes; },
+          "of the .part: whole segments")
+      .def_property_readonly(
+          "part_bytes", [](const JobStatus& s) { return s.remains.part_bytes; },
+          "of the .part on the disk, 0 where there is none")
+      .def_property_readonly(
+          "writer", [](const JobStatus& s) { return s.writer; },
+          "process that is writing it now; 0: none, -1: one the kernel does not "
+          "name");
+  m.def("job_status", &job_status, py::arg("output"), py::call_guard<py::gil_scoped_release>(),
+        "What an unfinished job on an output has done; None where there is none.");
+  m.def("remove_remains", &remove_remains, py::arg("output"),
+        py::call_guard<py::gil_scoped_release>(),
+        "Removes what an unfinished job left; returns the paths removed.");
 }
 
 }  // namespace streamvsr

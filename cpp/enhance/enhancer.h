@@ -24,8 +24,8 @@ struct EnhanceInput {
 
 // Purpose: turns source pictures into enhanced ones. Ownership: results belong to the caller.
 // Thread-safety: run() is called by one thread at a time; it may use threads of its own.
-// Determinism: a picture's result depends on that picture alone, never on its neighbours in the
-// batch.
+// Determinism: a picture's result depends on that picture and the look_back() pictures before it in
+// the stream, never on how they were batched; whatever else it has seen must not matter.
 class Enhancer {
  public:
   virtual ~Enhancer() = default;
@@ -40,6 +40,9 @@ class Enhancer {
   }
   // How many pictures make the best use of it at once; >= 1.
   virtual int preferred_batch() const { return 1; }
+  // How many pictures before one its result depends on, 0..16. A run that goes on with an earlier
+  // one's work is given that many again, whose results nobody sees.
+  virtual int look_back() const { return 0; }
   // Bytes held beside the pictures for a source of this format (rings, scratch).
   virtual std::size_t workspace_bytes(const PlaneFormat& source) const = 0;
   // Enhances a batch. Looks at stop between tiles and throws kStopped.

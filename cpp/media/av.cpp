@@ -6,6 +6,7 @@
 #include <mutex>
 #include <new>
 #include <set>
+#include <sstream>
 
 namespace streamvsr {
 
@@ -124,6 +125,14 @@ int check(const int result, const std::string_view doing, const std::string& wha
 std::string Dictionary::first_left() const {
   const AVDictionaryEntry* const entry = av_dict_get(entries_, "", nullptr, AV_DICT_IGNORE_SUFFIX);
   return entry != nullptr ? entry->key : "";
+}
+
+std::string ffmpeg_version() { return av_version_info(); }
+
+std::string processor_features() {
+  std::ostringstream text;
+  text << std::hex << static_cast<unsigned>(av_get_cpu_flags());
+  return text.str();
 }
 
 std::map<std::string, std::string> to_map(const AVDictionary* const dictionary) {

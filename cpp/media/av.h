@@ -9,6 +9,7 @@ extern "C" {
 #include <libavformat/avformat.h>
 #include <libavutil/avutil.h>
 #include <libavutil/channel_layout.h>
+#include <libavutil/cpu.h>
 #include <libavutil/display.h>
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
@@ -123,6 +124,11 @@ class Dictionary {
  private:
   AVDictionary* entries_ = nullptr;
 };
+
+// The release that this program runs with ("5.1.9-0+deb12u1").
+std::string ffmpeg_version();
+// The processor's features by which FFmpeg's codecs choose their code paths, in hexadecimal.
+std::string processor_features();
 
 std::map<std::string, std::string> to_map(const AVDictionary* dictionary);
 

@@ -87,12 +87,16 @@ float StrengthMeter::next(const AVFrame& frame, const int packet_bytes) {
       packet_bytes > 0 ? 8.0 * packet_bytes / pixels : mean_bits_per_pixel_, exported(frame)};
   ++seen_;
   const int count = std::min(seen_, kWindow);
+  // From the oldest on: sums of doubles depend on their order, which must not depend on how many
+  // frames came before the window.
+  const auto aged = [&](const int i) -> const Seen& {
+    return window_[static_cast<std::size_t>((seen_ - count + i) % kWindow)];
+  };
   double bits = 0.0;
-  for (int i = 0; i < count; ++i) bits += window_[static_cast<std::size_t>(i)].bits_per_pixel;
+  for (int i = 0; i < count; ++i) bits += aged(i).bits_per_pixel;
   const double estimate = from_bits(bits / count, codec_);
   double sum = 0.0;
-  for (int i = 0; i < count; ++i)
-    sum += window_[static_cast<std::size_t>(i)].quantiser.value_or(estimate);
+  for (int i = 0; i < count; ++i) sum += aged(i).quantiser.value_or(estimate);
   return static_cast<float>(std::clamp(sum / count / 51.0, 0.0, 1.0));
 }
 

@@ -1,7 +1,8 @@
 #include "media/decoder.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "media/hash.h"
 
 namespace streamvsr {
 
@@ -12,29 +13,19 @@ namespace {
 constexpr std::size_t kRememberedPackets = 512;
 // Errors in a row after which a decoder is given up: it would never come to an end.
 constexpr int kMostErrors = 10'000;
-
-bool same_samples(const AVFrame& a, const AVFrame& b) {
-  if (a.format != b.format || a.width != b.width || a.height != b.height) return false;
-  const auto format =
-      plane_format(nearest_planar(static_cast<AVPixelFormat>(a.format)), a.width, a.height);
-  const auto* const d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(a.format));
-  if (!format || format->plane_count != d->nb_components ||
-      (d->flags & AV_PIX_FMT_FLAG_PLANAR) == 0)
-    return false;
-  for (int p = 0; p < format->plane_count; ++p) {
-    const auto row = static_cast<std::size_t>(format->plane_width(p)) * format->bytes_per_sample();
-    for (int y = 0; y < format->plane_height(p); ++y)
-      if (std::memcmp(a.data[p] + static_cast<std::ptrdiff_t>(y) * a.linesize[p],
-                      b.data[p] + static_cast<std::ptrdiff_t>(y) * b.linesize[p], row) != 0)
-        return false;
-  }
-  return true;
-}
+// How much earlier than wanted the seeks of resume() begin, one after the other, s: key frames of
+// some files lie later in decoding order than their times say.
+constexpr int kSeekBack[] = {0, 10};
 
 }  // namespace
 
-Decoder::Decoder(const std::string& path, const DecoderSettings& settings)
-    : path_(path), settings_(settings) {
+const StopFlag& Decoder::never() {
+  static const StopFlag flag;
+  return flag;
+}
+
+Decoder::Decoder(const std::string& path, const DecoderSettings& settings, const StopFlag& stop)
+    : path_(path), settings_(settings), stop_(stop) {
   open(std::max(1, settings.threads));
 }
 
@@ -76,6 +67,7 @@ void Decoder::open(const int threads) {
   return_errors_ = 0;
   packet_bytes_.clear();
   held_.clear();
+  put_back_.reset();
 }
 
 int Decoder::errors() const { return codec_log_->errors() + return_errors_; }
@@ -108,6 +100,7 @@ FramePtr Decoder::decode() {
   FramePtr frame = make_frame();
   const int before = errors();
   for (;;) {
+    stop_.check();
     const int result = avcodec_receive_frame(codec_.get(), frame.get());
     if (result >= 0) {
       if (frame_is_corrupt(*frame)) ++return_errors_;
@@ -153,33 +146,15 @@ FramePtr Decoder::next_sound() {
   if (held_.empty()) return nullptr;
   FramePtr frame = std::move(held_.front());
   held_.pop_front();
-  last_frame_.reset(av_frame_clone(frame.get()));
   return frame;
 }
 
 void Decoder::reopen_single() {
-  const FramePtr last = std::move(last_frame_);
-  const std::int64_t last_pts = raw_pts_;
-  const std::int64_t damaged = damaged_;
   open(1);
   parallel_ = false;
-  if (!last) return;
-  if (last_pts != AV_NOPTS_VALUE && av_seek_frame(&input_->format(), input_->video_index(),
-                                                  last_pts, AVSEEK_FLAG_BACKWARD) >= 0) {
-    while (const FramePtr frame = decode()) {
-      if (frame->best_effort_timestamp == AV_NOPTS_VALUE || frame->best_effort_timestamp > last_pts)
-        break;
-      if (frame->best_effort_timestamp == last_pts && same_samples(*frame, *last)) {
-        damaged_ = damaged;
-        return;
-      }
-    }
-  }
-  open(1);
-  parallel_ = false;
-  damaged_ = damaged;
+  damaged_ = 0;
   for (std::int64_t i = 0; i < delivered_; ++i)
-    if (!decode()) return;
+    if (!next_sound()) return;
 }
 
 SourcePicture Decoder::finish(FramePtr frame) {
@@ -231,10 +206,97 @@ SourcePicture Decoder::finish(FramePtr frame) {
   return picture;
 }
 
-std::optional<SourcePicture> Decoder::next() {
-  FramePtr frame = next_sound();
+std::optional<SourcePicture> Decoder::next(const bool fingerprinted) {
+  FramePtr frame = put_back_ ? std::move(put_back_) : next_sound();
   if (!frame) return std::nullopt;
-  return finish(std::move(frame));
+  SourcePicture picture = finish(std::move(frame));
+  if (fingerprinted) {
+    printed_.push_back({raw_pts_, picture_hash(picture.planes)});
+    if (printed_.size() > kWindow) printed_.pop_front();
+  } else {
+    printed_.clear();
+  }
+  return picture;
+}
+
+SourceMark Decoder::mark() const {
+  SourceMark mark;
+  mark.delivered = delivered_;
+  mark.last_pts = last_pts_;
+  mark.pts_offset = pts_offset_;
+  mark.window = static_cast<std::int64_t>(printed_.size());
+  if (!printed_.empty()) mark.window_pts = printed_.front().raw_pts;
+  std::string all;
+  for (const Printed& p : printed_) all += std::to_string(p.raw_pts) + " " + p.hash + "\n";
+  mark.fingerprint = sha256(all);
+  mark.damaged = damaged_;
+  mark.resized = resized_;
+  return mark;
+}
+
+// One attempt of resume(): false when it did not find the marked pictures, without an error.
+bool Decoder::seek_to(const SourceMark& mark, const std::int64_t target, const std::size_t keep,
+                      std::vector<SourcePicture>& kept) {
+  if (av_seek_frame(&input_->format(), input_->video_index(), target, AVSEEK_FLAG_BACKWARD) < 0)
+    return false;
+  const bool parallel = parallel_;
+  const auto sound = [&] { return damaged_ == 0 && parallel_ == parallel; };
+  while (FramePtr frame = next_sound()) {
+    const std::int64_t pts = frame->best_effort_timestamp;
+    if (!sound() || pts == AV_NOPTS_VALUE || pts > mark.window_pts) return false;
+    if (pts < mark.window_pts) continue;
+    put_back_ = std::move(frame);
+    break;
+  }
+  for (std::int64_t i = 0; i < mark.window; ++i) {
+    std::optional<SourcePicture> picture = next(true);
+    if (!picture || !sound()) return false;
+    picture->index = mark.delivered - mark.window + i;
+    if (i + static_cast<std::int64_t>(keep) >= mark.window) kept.push_back(std::move(*picture));
+  }
+  if (this->mark().fingerprint != mark.fingerprint) return false;
+  delivered_ = mark.delivered;
+  last_pts_ = mark.last_pts;
+  pts_offset_ = mark.pts_offset;
+  resized_ = mark.resized;
+  return true;
+}
+
+void Decoder::restart(const int threads) {
+  strength_.reset();
+  open(threads);
+  parallel_ = parallel_ && threads > 1;
+  delivered_ = damaged_ = resized_ = pts_offset_ = 0;
+  last_pts_ = raw_pts_ = AV_NOPTS_VALUE;
+  printed_.clear();
+  words_.clear();
+}
+
+std::vector<SourcePicture> Decoder::resume(const SourceMark& mark, const int keep) {
+  const auto most = static_cast<std::size_t>(std::clamp<std::int64_t>(keep, 0, mark.window));
+  const int threads = std::max(1, settings_.threads);
+  // Where fewer pictures are known than the window holds, the file's beginning is near.
+  if (mark.damaged == 0 && mark.window == kWindow && mark.window_pts != AV_NOPTS_VALUE) {
+    for (const int seconds : kSeekBack) {
+      restart(threads);
+      std::vector<SourcePicture> kept;
+      const std::int64_t back = av_rescale_q(seconds, {1, 1}, codec_->pkt_timebase);
+      if (seek_to(mark, mark.window_pts - back, most, kept)) return kept;
+    }
+  }
+  restart(mark.damaged == 0 ? threads : 1);
+  std::vector<SourcePicture> kept;
+  for (std::int64_t i = 0; i < mark.delivered; ++i) {
+    std::optional<SourcePicture> picture = next(i >= mark.delivered - mark.window);
+    if (!picture) break;
+    if (i + static_cast<std::int64_t>(most) >= mark.delivered) kept.push_back(std::move(*picture));
+  }
+  if (this->mark().fingerprint != mark.fingerprint)
+    throw Error(ErrorKind::kInput,
+                "the pictures of '" + path_ + "' before frame " + std::to_string(mark.delivered) +
+                    " are not those that the interrupted run saw",
+                path_);
+  return kept;
 }
 
 std::int64_t Decoder::bytes_read() const {

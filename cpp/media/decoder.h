@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/stop.h"
 #include "media/codec_strength.h"
@@ -32,21 +33,50 @@ struct DecoderSettings {
   std::int64_t nominal_duration = 1;  // ticks; used where the stream says nothing
 };
 
+// The place behind a picture, as another decoder can find it again: times, and a fingerprint of the
+// last pictures up to it.
+struct SourceMark {
+  std::int64_t delivered = 0;                // pictures up to the marked one, that one included
+  std::int64_t last_pts = AV_NOPTS_VALUE;    // of the marked one, after repairs
+  std::int64_t pts_offset = 0;               // of the repairs
+  std::int64_t window_pts = AV_NOPTS_VALUE;  // of the first fingerprinted picture, unrepaired
+  std::int64_t window = 0;                   // pictures in the fingerprint
+  std::string fingerprint;                   // of samples and unrepaired times
+  std::int64_t damaged = 0;                  // as Decoder::damaged()
+  std::int64_t resized = 0;                  // as Decoder::resized()
+
+  bool operator==(const SourceMark&) const = default;
+};
+
 // Purpose: hands out every picture the stream holds, the last ones included. Thread-safety: none.
 //
 // Note [damage]: a decoder with frame threads conceals an error differently on every run, one with
-// slice threads otherwise than one without. So pictures are held back until the next ones (as many
-// as the codec reorders by, since those may refer to a damaged one) came without an error; at the
-// first error the decoder is reopened with one thread, goes back to the key frame before the last
-// picture handed out, proves by its samples that it found that picture again (else starts from the
-// beginning), and stays with one thread. H.264 has slice threads only: its exported quantisers are
-// racy under frame threads.
+// slice threads otherwise than one without; and when an error is noticed is a matter of chance. So
+// pictures are held back until the next ones (as many as the codec reorders by, since those may
+// refer to a damaged one) came without an error; at the first error the file is decoded again from
+// its beginning with one thread, past the pictures handed out, and stays with one thread: what
+// comes out is what one thread alone gives. H.264 has slice threads only: its exported quantisers
+// are racy under frame threads.
+//
+// Note [going on]: resume() seeks to a key frame before the marked place and proves that it found
+// it: the last kWindow pictures, as many as a decoder can refer to, must come out with the same
+// samples and times and without an error. Where that fails, or where damage was met before the
+// mark, the file is decoded from its beginning.
 class Decoder {
  public:
-  Decoder(const std::string& path, const DecoderSettings& settings);
+  static constexpr int kWindow = 16;  // pictures; also the farthest look-back
 
-  // The next picture, or nothing at the end.
-  std::optional<SourcePicture> next();
+  // stop: looked at between packets; must outlive this.
+  Decoder(const std::string& path, const DecoderSettings& settings, const StopFlag& stop = never());
+
+  // The next picture, or nothing at the end. fingerprinted: it counts towards the next mark();
+  // whoever wants one asks for it kWindow pictures ahead.
+  std::optional<SourcePicture> next(bool fingerprinted = false);
+  // The place behind the last picture.
+  SourceMark mark() const;
+  // Goes to a mark of an earlier decoder; the first call on this one. Returns the last `keep`
+  // (<= kWindow) pictures before it. Throws kInput when the source's pictures are others.
+  std::vector<SourcePicture> resume(const SourceMark& mark, int keep);
 
   // Pictures that arrived with an error, and packets that gave none.
   std::int64_t damaged() const { return damaged_; }
@@ -63,7 +93,11 @@ class Decoder {
   const AVFrame* first_frame() const { return first_frame_.get(); }
 
  private:
+  static const StopFlag& never();
   void open(int threads);
+  void restart(int threads);  // as if newly made
+  bool seek_to(const SourceMark& mark, std::int64_t target, std::size_t keep,
+               std::vector<SourcePicture>& kept);
   FramePtr decode();  // the next frame in presentation order; null at the end
   bool feed();        // one packet more into the decoder; false when there is none
   int errors() const;
@@ -73,6 +107,7 @@ class Decoder {
 
   std::string path_;
   DecoderSettings settings_;
+  const StopFlag& stop_;
   PlaneFormat plane_format_;
   std::unique_ptr<LogSink> codec_log_;  // outlives the codec that points to it
   std::unique_ptr<Input> input_;
@@ -83,11 +118,16 @@ class Decoder {
   bool parallel_ = false;  // more than one thread: see Note [damage]
   int return_errors_ = 0;  // packets or frames refused since the last open()
   std::deque<FramePtr> held_;
+  FramePtr put_back_;  // handed out next, before any other
   bool drained_ = false;
   std::map<std::int64_t, int> packet_bytes_;  // of packets in the decoder, by pts
   std::int64_t delivered_ = 0;
-  std::int64_t raw_pts_ = AV_NOPTS_VALUE;   // of the last frame handed out, before repairs
-  FramePtr last_frame_;                     // while parallel_: the last frame handed out
+  std::int64_t raw_pts_ = AV_NOPTS_VALUE;  // of the last frame handed out, before repairs
+  struct Printed {
+    std::int64_t raw_pts;
+    std::string hash;
+  };
+  std::deque<Printed> printed_;             // of the last pictures asked for so, <= kWindow
   std::int64_t last_pts_ = AV_NOPTS_VALUE;  // after repairs
   std::int64_t pts_offset_ = 0;             // re-basing after a jump back
   std::int64_t damaged_ = 0;

@@ -36,6 +36,16 @@ FileIo::FileIo(File& file, const std::int64_t start, const std::int64_t keep_fro
   if (start != 0) avio_seek(context_.get(), start, SEEK_SET);
 }
 
+void FileIo::keep_from(const std::int64_t border) {
+  avio_flush(context_.get());
+  keep_from_ = border;
+}
+
+void FileIo::restart(const std::int64_t place) {
+  keep_from(place);
+  avio_seek(context_.get(), place, SEEK_SET);
+}
+
 int FileIo::write(const std::uint8_t* const data, const int size) {
   try {
     if (failure_) return AVERROR(EIO);

@@ -19,6 +19,10 @@ class FileIo {
   FileIo(File& file, std::int64_t start, std::int64_t keep_from = 0);
   FileIo(const FileIo&) = delete;
   FileIo& operator=(const FileIo&) = delete;
+  // Changes the border; what is buffered goes by the old one.
+  void keep_from(std::int64_t border);
+  // Goes on at a place, keeping what is written from there.
+  void restart(std::int64_t place);
 
   AVIOContext* context() const { return context_.get(); }
   // Rethrows the error of a write that failed: FFmpeg would only pass a code on, and not always the

@@ -1,93 +1,156 @@
-// PartWriter's finish for MP4 and MOV.
+#include "media/finish_in_place.h"
+
+#include <algorithm>
+#include <array>
+
+#include "media/matroska_finish.h"
+
+namespace streamvsr {
+
+namespace {
+
+// For MP4 and MOV.
 //
 // Note [finish in place]: the packets of the fragments are fed to an ordinary muxer that is led to
 // where each of them lies already and whose writes before the end of the data are dropped. So it
 // learns every position, and its trailer, the only thing that reaches the file, is an index over
 // the bytes in place. Its own header (and the chapters' text, which QuickTime stores as samples)
 // lands behind the data. Once all that is durable, the 16 bytes at the old, empty index become the
-// header of one large mdat box that covers everything up to the new index.
+// header of one large mdat box that covers everything up to the new index. That last write decides:
+// before it the file is a grown part, after it a finished one.
 
-#include <array>
-
-#include "media/part_writer.h"
-
-namespace streamvsr {
-
-namespace {
-
-std::uint32_t big_endian32(const std::uint8_t* const p) {
-  return std::uint32_t{p[0]} << 24 | std::uint32_t{p[1]} << 16 | std::uint32_t{p[2]} << 8 |
-         std::uint32_t{p[3]};
+std::uint64_t big_endian(const std::span<const std::uint8_t> bytes) {
+  std::uint64_t value = 0;
+  for (const std::uint8_t byte : bytes) value = value << 8 | byte;
+  return value;
 }
 
-}  // namespace
+// A box's header as it stands in the file.
+struct Box {
+  std::uint64_t size = 0;
+  std::array<char, 4> type{};
+};
 
-void PartWriter::finish_in_place(const StopFlag& stop) {
-  const std::int64_t end_of_data = io_->position();
-  bytes_written_ += io_->written();
-  io_.reset();
-  const LogSink::Scope scope(*log_);
-  AVFormatContext* context = nullptr;
-  check(avformat_open_input(&context, ("file:" + file_.path()).c_str(), av_find_input_format("mov"),
-                            nullptr),
-        "read back", file_.path(), ErrorKind::kInternal, log_.get());
-  const InputPtr part(context);
-  FileIo io(file_, end_of_data, end_of_data);
-  const MuxerPtr muxer = make_muxer(io, false, part.get());
-  for (const PlannedStream& planned : streams_) {
+Box box_at(const File& file, const std::int64_t at) {
+  std::array<std::uint8_t, 16> bytes{};
+  const std::size_t got = file.read_at(bytes, at);
+  Box box;
+  if (got < 8) return box;
+  box.size = big_endian(std::span(bytes).first(4));
+  std::copy_n(bytes.begin() + 4, 4, box.type.begin());
+  if (box.size == 1 && got == bytes.size()) box.size = big_endian(std::span(bytes).subspan(8, 8));
+  return box;
+}
+
+bool is(const Box& box, const char* const type) {
+  return std::equal(box.type.begin(), box.type.end(), type);
+}
+
+// Where the fragments' own, empty index lies: right behind the ftyp box.
+std::int64_t old_index(const File& file) {
+  const Box ftyp = box_at(file, 0);
+  if (!is(ftyp, "ftyp"))
+    throw Error(ErrorKind::kInternal, "'" + file.path() + "' lost its beginning", file.path());
+  return static_cast<std::int64_t>(ftyp.size);
+}
+
+// The size of the file where an earlier finish came to its end; 0 where none did.
+std::int64_t finished_size(const File& file, const std::int64_t end_of_data) {
+  const std::int64_t at = old_index(file);
+  const Box data = box_at(file, at);
+  if (!is(data, "mdat")) return 0;
+  const std::int64_t index_at = at + static_cast<std::int64_t>(data.size);
+  const Box index = box_at(file, index_at);
+  if (index_at < end_of_data || !is(index, "moov"))
+    throw Error(ErrorKind::kInternal, "'" + file.path() + "' lost its index", file.path());
+  return index_at + static_cast<std::int64_t>(index.size);
+}
+
+void add_covers(const PartContext& context, AVFormatContext& muxer, const LogSink& log) {
+  for (const PlannedStream& planned : context.streams) {
     if (planned.action != StreamAction::kCover) continue;
     const PacketPtr cover = make_packet();
-    if (av_packet_ref(cover.get(), &input_.stream(planned.input).attached_pic) < 0)
+    if (av_packet_ref(cover.get(), &context.tags.stream(planned.input).attached_pic) < 0)
       throw std::bad_alloc();
     cover->stream_index = planned.output;
-    check(av_write_frame(muxer.get(), cover.get()), "write the cover into", file_.path(),
-          ErrorKind::kInternal, log_.get());
+    check(av_write_frame(&muxer, cover.get()), "write the cover into", context.file.path(),
+          ErrorKind::kInternal, &log);
   }
+}
+
+std::int64_t write_index(const PartContext& context, const PartState& state, const StopFlag& stop,
+                         std::int64_t& index_at) {
+  LogSink log;
+  const LogSink::Scope scope(log);
+  const std::string& path = context.file.path();
+  const InputPtr part = open_part(context, log);
+  FileIo io(context.file, state.bytes, state.bytes);
+  const MuxerPtr muxer = make_muxer(context, io, log, MuxerKind::kFinishing, part.get());
+  add_covers(context, *muxer, log);
   avio_flush(io.context());
-  const std::int64_t index_at = io.position();
+  index_at = io.position();
 
   const PacketPtr packet = make_packet();
   for (;;) {
     stop.check();
     const int read = av_read_frame(part.get(), packet.get());
     if (read == AVERROR_EOF) break;
-    check(read, "read back", file_.path(), ErrorKind::kInternal, log_.get());
-    if (packet->pos >= end_of_data) break;  // never into what is being written
+    check(read, "read back", path, ErrorKind::kInternal, &log);
+    if (packet->pos >= state.bytes) break;  // never into what is being written
     const AVRational to = muxer->streams[packet->stream_index]->time_base;
     av_packet_rescale_ts(packet.get(), part->streams[packet->stream_index]->time_base, to);
-    const std::int64_t shift = av_rescale_q(settings_.clock.shift_us, AV_TIME_BASE_Q, to);
+    const std::int64_t shift = av_rescale_q(context.settings.clock.shift_us, AV_TIME_BASE_Q, to);
     packet->pts -= shift;
     packet->dts -= shift;
     // A fragment does not say how long a track's last packet lasts.
-    if (packet->duration <= 0) packet->duration = last_durations_[packet->stream_index];
+    if (packet->duration <= 0)
+      packet->duration = state.last_durations[static_cast<std::size_t>(packet->stream_index)];
     const std::int64_t behind = packet->pos + packet->size;
     avio_seek(io.context(), packet->pos, SEEK_SET);
-    check(av_write_frame(muxer.get(), packet.get()), "index", file_.path(), ErrorKind::kInternal,
-          log_.get());
+    check(av_write_frame(muxer.get(), packet.get()), "index", path, ErrorKind::kInternal, &log);
     if (io.position() != behind)
-      throw Error(ErrorKind::kInternal,
-                  "the index of '" + file_.path() + "' does not fit its packets", file_.path());
+      throw Error(ErrorKind::kInternal, "the index of '" + path + "' does not fit its packets",
+                  path);
     av_packet_unref(packet.get());
   }
   avio_seek(io.context(), index_at, SEEK_SET);
   const int result = av_write_trailer(muxer.get());
   avio_flush(io.context());
   io.rethrow();
-  check(result, "finish", file_.path(), ErrorKind::kInternal, log_.get());
-  bytes_written_ += io.written();
+  check(result, "finish", path, ErrorKind::kInternal, &log);
+  return io.written();
+}
 
-  file_.sync();  // the index before the header that makes it the only one
-  std::array<std::uint8_t, 4> size{};
-  if (file_.read_at(size, 0) != size.size())
-    throw Error(ErrorKind::kInternal, "'" + file_.path() + "' lost its beginning", file_.path());
-  const std::int64_t old_index = big_endian32(size.data());  // right behind the ftyp box
+std::int64_t finish_mp4(const PartContext& context, const PartState& state, const StopFlag& stop) {
+  File& file = context.file;
+  if (const std::int64_t size = finished_size(file, state.bytes); size > 0) {
+    file.truncate(size);
+    file.sync();
+    return 0;
+  }
+  file.truncate(state.bytes);
+  std::int64_t index_at = 0;
+  const std::int64_t written = write_index(context, state, stop, index_at);
+  file.sync();  // the index before the header that makes it the only one
+  const std::int64_t at = old_index(file);
   std::array<std::uint8_t, 16> header = {0,   0,   0,   1,
                                          'm', 'd', 'a', 't'};  // 1: the size follows in 64 bits
-  const auto covered = static_cast<std::uint64_t>(index_at - old_index);
+  const auto covered = static_cast<std::uint64_t>(index_at - at);
   for (int i = 0; i < 8; ++i)
     header[static_cast<std::size_t>(8 + i)] = static_cast<std::uint8_t>(covered >> (56 - 8 * i));
-  file_.write_at(header, old_index);
-  bytes_written_ += static_cast<std::int64_t>(header.size());
+  file.write_at(header, at);
+  file.sync();
+  return written + static_cast<std::int64_t>(header.size());
+}
+
+}  // namespace
+
+std::int64_t finish_in_place(const PartContext& context, const PartState& state,
+                             const StopFlag& stop) {
+  if (context.settings.container != Container::kMkv) return finish_mp4(context, state, stop);
+  const std::int64_t written = finish_matroska(context.file, state.bytes, state.ends, stop);
+  context.file.sync();
+  return written;
 }
 
 }  // namespace streamvsr

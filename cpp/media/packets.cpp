@@ -1,6 +1,7 @@
 #include "media/packets.h"
 
 #include <algorithm>
+#include <map>
 
 namespace streamvsr {
 
@@ -198,6 +199,29 @@ void PacketSource::pull(const std::int64_t bound, const AVRational base,
   for (Stream& s : streams_)
     while (!s.pending.empty() && av_compare_ts(s.pending.front()->dts, s.base, bound, base) <= 0)
       hand_out(s, out);
+}
+
+std::vector<OutPacket> PacketSource::skip(const std::int64_t bound, const AVRational base,
+                                          const bool with_first_audio) {
+  std::map<int, OutPacket> last;
+  std::vector<OutPacket> passed;
+  const auto drop = [&] {
+    for (OutPacket& packet : passed) last[packet.packet->stream_index] = std::move(packet);
+    passed.clear();
+  };
+  // The bounds on the way do not matter; small steps keep few packets at a time.
+  const std::int64_t step = std::max<std::int64_t>(1, av_rescale_q(1, {1, 1}, base));
+  std::int64_t at = std::min<std::int64_t>(bound, 0);
+  pull(at, base, passed);
+  if (with_first_audio) pull_first_audio(passed);
+  for (drop(); at < bound; drop()) {
+    stop_.check();
+    at = std::min(at + step, bound);
+    pull(at, base, passed);
+  }
+  std::vector<OutPacket> result;
+  for (auto& [stream, packet] : last) result.push_back(std::move(packet));
+  return result;
 }
 
 std::int64_t PacketSource::next_time() {

@@ -48,6 +48,11 @@ class PacketSource {
 
   // Appends all packets with dts <= bound (ticks of base, .part clock).
   void pull(std::int64_t bound, AVRational base, std::vector<OutPacket>& out);
+  // Reads past what an earlier run, whose last bound this was, has handed out; afterwards all is as
+  // if pull() had done so. Returns each stream's last packet. Reads the source from its start: no
+  // container's seek promises the packets and times that reading gives. with_first_audio: that run
+  // called pull_first_audio().
+  std::vector<OutPacket> skip(std::int64_t bound, AVRational base, bool with_first_audio);
   // The time of the earliest packet not yet handed out, in us; AV_NOPTS_VALUE when none is left.
   std::int64_t next_time();
   // Appends the first packet of every stream that MP4's header describes from it (AC-3, AAC from

@@ -2,105 +2,84 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
+
+#include "media/matroska_finish.h"
 
 namespace streamvsr {
 
 namespace {
 
-std::int64_t lcm_or(const std::int64_t a, const std::int64_t b, const std::int64_t otherwise) {
-  const std::int64_t both = a / std::gcd(a, b) * b;
-  return both <= std::numeric_limits<std::int32_t>::max() ? both : otherwise;
+constexpr std::int64_t kDropAll = std::numeric_limits<std::int64_t>::max();
+
+bool learns_from_packets(const AVCodecParameters& parameters) {
+  return parameters.codec_id == AV_CODEC_ID_AC3 || parameters.codec_id == AV_CODEC_ID_EAC3;
 }
 
 }  // namespace
 
-PartWriter::PartWriter(File& file, Input& input, const std::vector<PlannedStream>& streams,
-                       const PartSettings& settings, const AVCodecParameters& encoded)
-    : file_(file), input_(input), streams_(streams), settings_(settings), encoded_(encoded) {
-  for (const PlannedStream& planned : streams)
+PartWriter::PartWriter(const PartContext& context, const std::int64_t keep_from)
+    : context_(context) {
+  for (const PlannedStream& planned : context.streams)
     if (planned.action == StreamAction::kEnhance) video_output_ = planned.output;
-  io_ = std::make_unique<FileIo>(file, 0);
-  muxer_ = make_muxer(*io_, true, nullptr);
+  state_.last_durations.assign(context.streams.size(), 0);
+  state_.ends.assign(context.streams.size(), 0);
+  io_ = std::make_unique<FileIo>(context.file, 0, keep_from);
 }
 
-PartWriter::~PartWriter() = default;
+PartWriter::PartWriter(const PartContext& context) : PartWriter(context, 0) {
+  muxer_ = make_muxer(context_, *io_, *log_, MuxerKind::kGrowing, nullptr);
+}
 
-MuxerPtr PartWriter::make_muxer(FileIo& io, const bool fragmented,
-                                const AVFormatContext* const part) {
-  const bool mkv = settings_.container == Container::kMkv;
-  AVFormatContext* context = nullptr;
-  check(avformat_alloc_output_context2(&context, nullptr, muxer_name(settings_.container), nullptr),
-        "set up the muxer of", file_.path(), ErrorKind::kInternal);
-  MuxerPtr muxer(context);
-  muxer->opaque = log_.get();
-  muxer->pb = io.context();
-  // BITEXACT: no dates, random ids or library versions in the file.
-  muxer->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT | AVFMT_FLAG_AUTO_BSF;
+PartWriter::PartWriter(const PartContext& context, const PartState& state,
+                       std::vector<OutPacket> recent)
+    : PartWriter(context, kDropAll) {
+  teach(std::move(recent));
+  state_ = state;
+  av_opt_set_int(muxer_->priv_data, "fragment_index", state.fragments, 0);
+  io_->restart(state.bytes);
+}
 
-  std::int64_t timescale = settings_.video_time_base.den;
-  std::int64_t movie_timescale = timescale;
-  for (const PlannedStream& planned : streams_) {
-    // MP4 keeps covers outside of the tracks: they join at the finish.
-    const bool cover = planned.action == StreamAction::kCover && !mkv;
-    if (cover && fragmented) continue;
-    add_stream(*muxer, input_, planned, settings_.container, encoded_);
-    AVStream& stream = *muxer->streams[muxer->nb_streams - 1];
-    if (cover) {
-      stream.disposition = AV_DISPOSITION_ATTACHED_PIC;
-      continue;
-    }
-    if (part != nullptr) {
-      // Headers as they stand in the .part: in the container's form (the packets there are
-      // already), and with what the first packets taught the muxer.
-      const AVCodecParameters& learnt = *part->streams[planned.output]->codecpar;
-      if (learnt.extradata_size > 0)
-        set_extradata(*stream.codecpar,
-                      {learnt.extradata, static_cast<std::size_t>(learnt.extradata_size)});
-    }
-    if (planned.action == StreamAction::kEnhance) {
-      stream.time_base = settings_.video_time_base;
-      stream.avg_frame_rate = settings_.video_rate;
-    } else if (stream.codecpar->codec_type == AVMEDIA_TYPE_VIDEO) {
-      timescale = lcm_or(timescale, stream.time_base.den, timescale);
-    } else if (stream.codecpar->codec_type == AVMEDIA_TYPE_AUDIO &&
-               stream.codecpar->sample_rate > 0) {
-      movie_timescale = lcm_or(movie_timescale, stream.codecpar->sample_rate, movie_timescale);
-    }
-  }
-  Dictionary options;
-  options.set("avoid_negative_ts", "disabled");
-  options.set("strict", "experimental");  // FLAC in MP4 counts as such in FFmpeg 5.1
-  if (!mkv) {
-    options.set("video_track_timescale", std::to_string(timescale));
-    if (fragmented) {
-      options.set("movflags",
-                  "frag_custom+empty_moov+delay_moov+default_base_moof+frag_discont+skip_trailer");
-      options.set("use_editlist", "0");
-    } else {
-      // Start offsets are written in it: fine enough for a video tick and an audio sample.
-      options.set("movie_timescale",
-                  std::to_string(lcm_or(movie_timescale, timescale, movie_timescale)));
-    }
-  }
-  if (!fragmented || mkv) {
-    copy_metadata(input_, *muxer);
-    const std::int64_t shift = mkv ? settings_.clock.shift_us : 0;
-    copy_chapters(input_, *muxer, shift - settings_.clock.origin_us);
-  }
+// See Note [going on with a part]. All of it is dropped on its way to the file.
+void PartWriter::teach(std::vector<OutPacket> recent) {
   const LogSink::Scope scope(*log_);
-  const int result = avformat_write_header(muxer.get(), options.raw());
-  io.rethrow();
-  check(result, "write the header of", file_.path(), ErrorKind::kInternal, log_.get());
-  // Note [timed text]: FFmpeg's muxer fills the gaps between texts with empty samples by itself,
-  // wherever it happens to stand, and in fragments at the wrong time. PacketSource fills them
-  // instead; so that none is added here, text tracks take another text codec's id once the header
-  // has chosen their sample entry.
-  if (!mkv)
-    for (unsigned i = 0; i < muxer->nb_streams; ++i)
-      if (muxer->streams[i]->codecpar->codec_id == AV_CODEC_ID_MOV_TEXT)
-        muxer->streams[i]->codecpar->codec_id = AV_CODEC_ID_TEXT;
-  return muxer;
+  if (mkv()) {
+    muxer_ = make_muxer(context_, *io_, *log_, MuxerKind::kGrowing, nullptr);
+    // Blocks of some streams name the one before them. Audio's do not, and the muxer would keep the
+    // packet back until it is no longer dropped.
+    for (OutPacket& out : recent) {
+      const AVStream& stream = *muxer_->streams[out.packet->stream_index];
+      if (stream.codecpar->codec_type == AVMEDIA_TYPE_AUDIO) continue;
+      av_packet_rescale_ts(out.packet.get(), out.time_base, stream.time_base);
+      write(*out.packet);
+    }
+    flush();
+    return;
+  }
+  const InputPtr part = open_part(context_, *log_);
+  muxer_ = make_muxer(context_, *io_, *log_, MuxerKind::kGrowing, part.get());
+  std::vector<bool> wanted;
+  for (unsigned i = 0; i < muxer_->nb_streams; ++i)
+    wanted.push_back(learns_from_packets(*muxer_->streams[i]->codecpar));
+  const PacketPtr packet = make_packet();
+  while (std::find(wanted.begin(), wanted.end(), true) != wanted.end()) {
+    check(av_read_frame(part.get(), packet.get()), "read back", context_.file.path(),
+          ErrorKind::kInternal, log_.get());
+    const auto index = static_cast<std::size_t>(packet->stream_index);
+    if (index >= wanted.size() || !wanted[index]) continue;
+    wanted[index] = false;
+    av_packet_rescale_ts(packet.get(), part->streams[index]->time_base,
+                         muxer_->streams[index]->time_base);
+    av_opt_set(muxer_->priv_data, "movflags", "+frag_discont", 0);
+    write(*packet);
+  }
+  flush();  // with delay_moov the first flush writes the header alone
+  flush();
+}
+
+void PartWriter::write(AVPacket& packet) {
+  const int result = av_write_frame(muxer_.get(), &packet);
+  io_->rethrow();
+  check(result, "write", context_.file.path(), ErrorKind::kInternal, log_.get());
 }
 
 void PartWriter::flush() {
@@ -108,7 +87,7 @@ void PartWriter::flush() {
   const int result = av_write_frame(muxer_.get(), nullptr);
   avio_flush(io_->context());
   io_->rethrow();
-  check(result, "write", file_.path(), ErrorKind::kInternal, log_.get());
+  check(result, "write", context_.file.path(), ErrorKind::kInternal, log_.get());
 }
 
 void PartWriter::write_fragment(std::vector<OutPacket> packets) {
@@ -120,35 +99,43 @@ void PartWriter::write_fragment(std::vector<OutPacket> packets) {
     if (order != 0) return order < 0;
     return b.packet->stream_index == video_output_ && a.packet->stream_index != video_output_;
   });
-  // Each fragment says its own times: else a gap before it would be lost.
-  if (settings_.container != Container::kMkv)
-    av_opt_set(muxer_->priv_data, "movflags", "+frag_discont", 0);
+  // Each fragment says its own times: else a gap before it would be lost, and it would depend on
+  // those before it.
+  if (!mkv()) av_opt_set(muxer_->priv_data, "movflags", "+frag_discont", 0);
+  const bool first = io_->position() == 0;
   for (OutPacket& out : packets) {
-    AVStream& stream = *muxer_->streams[out.packet->stream_index];
-    av_packet_rescale_ts(out.packet.get(), out.time_base, stream.time_base);
-    last_durations_[out.packet->stream_index] = out.packet->duration;
-    const int result = av_write_frame(muxer_.get(), out.packet.get());
-    io_->rethrow();
-    check(result, "write", file_.path(), ErrorKind::kInternal, log_.get());
+    const auto index = static_cast<std::size_t>(out.packet->stream_index);
+    av_packet_rescale_ts(out.packet.get(), out.time_base, muxer_->streams[index]->time_base);
+    state_.last_durations[index] = out.packet->duration;
+    state_.ends[index] = std::max(state_.ends[index], out.packet->pts + out.packet->duration);
+    write(*out.packet);
     out.packet.reset();
   }
-  const bool first = offset() == 0;
   flush();
-  // With delay_moov the first flush writes the header alone.
-  if (first && settings_.container != Container::kMkv) flush();
+  if (first && !mkv()) flush();  // with delay_moov the first flush writes the header alone
 }
 
-void PartWriter::finish(const StopFlag& stop) {
-  {
-    const LogSink::Scope scope(*log_);
-    const int result = av_write_trailer(muxer_.get());
-    avio_flush(io_->context());
-    io_->rethrow();
-    check(result, "finish", file_.path(), ErrorKind::kInternal, log_.get());
-  }
+PartState PartWriter::state() const {
+  PartState state = state_;
+  if (io_) state.bytes = io_->position();
+  if (muxer_ && !mkv()) av_opt_get_int(muxer_->priv_data, "fragment_index", 0, &state.fragments);
+  return state;
+}
+
+void PartWriter::end() {
+  const LogSink::Scope scope(*log_);
+  const std::int64_t data = io_->position();
+  // Matroska's muxer holds an audio packet back, which only its trailer writes; behind it comes an
+  // index of what this muxer has seen, and patches of the header that know no more. Neither stays.
+  if (mkv()) io_->keep_from(data);
+  const int result = av_write_trailer(muxer_.get());
+  avio_flush(io_->context());
+  io_->rethrow();
+  check(result, "finish", context_.file.path(), ErrorKind::kInternal, log_.get());
   muxer_.reset();
-  if (settings_.container != Container::kMkv) finish_in_place(stop);
-  file_.sync();
+  state_.bytes = mkv() ? clusters_end(context_.file, data) : io_->position();
+  written_ = io_->written();
+  io_.reset();
 }
 
 }  // namespace streamvsr

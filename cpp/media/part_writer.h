@@ -1,63 +1,50 @@
-// The growing output file: fragments while it grows, an ordinary file once it is finished in place.
+// The growing output file.
 #pragma once
 
-#include <map>
 #include <memory>
-#include <optional>
 #include <vector>
 
-#include "base/file.h"
-#include "media/file_io.h"
-#include "media/packets.h"
-#include "media/streams.h"
+#include "media/part_muxer.h"
 
 namespace streamvsr {
 
-struct PartSettings {
-  Container container = Container::kMp4;
-  AVRational video_time_base{1, 25};  // of the enhanced stream's packets
-  AVRational video_rate{25, 1};       // mean
-  Clock clock;
-};
-
-// Purpose: muxes into a `.part`. MP4 and MOV grow as fragments (readable when torn) and become
-// plain files at finish(), without a second copy; Matroska grows as clusters and gets its index at
-// finish(). Thread-safety: none. Ownership: file, input (a demuxer of the source, for tags) and the
-// stream list belong to the caller and outlive this.
+// Purpose: muxes into a `.part`. MP4 and MOV grow as fragments (readable when torn), Matroska grows
+// as clusters; finish_in_place() makes an ordinary file of either. Thread-safety: none.
+//
+// Note [going on with a part]: nothing in a fragment or cluster depends on earlier ones but MP4's
+// running number. So going on takes a new muxer whose header is dropped, led to the end of the
+// data. What the muxer learns from a stream's first packets (AC-3, AAC from broadcast) it is told
+// again from the first fragment.
 class PartWriter {
  public:
-  PartWriter(File& file, Input& input, const std::vector<PlannedStream>& streams,
-             const PartSettings& settings, const AVCodecParameters& encoded);
-  ~PartWriter();
-
-  // The stream index of the enhanced video, and the time base its packets are rescaled to.
-  int video_output() const { return video_output_; }
+  explicit PartWriter(const PartContext& context);
+  // Goes on behind state.bytes. recent: of each copied stream, the last packet before there.
+  PartWriter(const PartContext& context, const PartState& state, std::vector<OutPacket> recent);
 
   // Sorts by dts, the enhanced video last among equals, writes and flushes: afterwards all bytes
   // are in the file (not yet durable). Errors of the disk throw kIo.
   void write_fragment(std::vector<OutPacket> packets);
-  // Bytes of the file so far.
-  std::int64_t offset() const { return io_->position(); }
-  // Completes the container. The file is an ordinary one afterwards.
-  void finish(const StopFlag& stop);
-  std::int64_t bytes_written() const { return bytes_written_ + (io_ ? io_->written() : 0); }
+  // Writes what the muxer keeps back. Nothing may be written afterwards but by finish_in_place().
+  void end();
+
+  PartState state() const;
+  // Bytes that this writer has added.
+  std::int64_t bytes_written() const { return written_ + (io_ ? io_->written() : 0); }
 
  private:
-  MuxerPtr make_muxer(FileIo& io, bool fragmented, const AVFormatContext* part);
+  explicit PartWriter(const PartContext& context, std::int64_t keep_from);
+  bool mkv() const { return context_.settings.container == Container::kMkv; }
+  void write(AVPacket& packet);
   void flush();
-  void finish_in_place(const StopFlag& stop);
+  void teach(std::vector<OutPacket> recent);
 
-  File& file_;
-  Input& input_;
-  const std::vector<PlannedStream>& streams_;
-  PartSettings settings_;
-  const AVCodecParameters& encoded_;
+  PartContext context_;
   std::unique_ptr<LogSink> log_ = std::make_unique<LogSink>();
   std::unique_ptr<FileIo> io_;
   MuxerPtr muxer_;
   int video_output_ = 0;
-  std::map<int, std::int64_t> last_durations_;  // by output stream, ticks of the muxer's time base
-  std::int64_t bytes_written_ = 0;
+  PartState state_;
+  std::int64_t written_ = 0;
 };
 
 }  // namespace streamvsr

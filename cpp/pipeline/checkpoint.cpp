@@ -1,91 +1,149 @@
 #include "pipeline/checkpoint.h"
 
-#include <sys/stat.h>
-
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/file.h"
 #include "media/hash.h"
 
 namespace streamvsr {
 
 namespace {
 
-constexpr const char* kMagic = "streamvsr checkpoint";
+using nlohmann::json;
 
-nlohmann::json body(const Checkpoint& c) {
-  return {{"magic", kMagic},
-          {"version", Checkpoint::kVersion},
-          {"plan", c.plan_hash},
-          {"next_frame", c.next_frame},
-          {"segments_done", c.segments_done},
-          {"part_bytes", c.part_bytes},
-          {"recent_pts", c.recent_pts}};
+constexpr const char* kMagic = "streamvsr checkpoint";
+constexpr const char* kStages[] = {"running", "finishing", "committed"};
+
+json body(const Checkpoint& c) {
+  return {
+      {"magic", kMagic},
+      {"version", Checkpoint::kVersion},
+      {"stage", kStages[static_cast<int>(c.stage)]},
+      {"input", {{"path", c.input}, {"identity", c.identity.input}}},
+      {"job",
+       {{"identity", c.identity.job}, {"plan", c.plan_hash}, {"options", json::parse(c.options)}}},
+      {"environment", c.identity.environment},
+      {"mixed", c.mixed},
+      {"frames_total", c.frames_total},
+      {"segments_total", c.segments_total},
+      {"segments_done", c.segments_done},
+      {"part",
+       {{"bytes", c.part.bytes},
+        {"fragments", c.part.fragments},
+        {"last_durations", c.part.last_durations},
+        {"ends", c.part.ends},
+        {"tail", c.part_tail}}},
+      {"video",
+       {{"packets", c.video.packets},
+        {"first_pts", c.video.first_pts ? json(*c.video.first_pts) : json()},
+        {"recent_pts", c.video.recent_pts},
+        {"last_dts", c.video.last_dts}}},
+      {"source",
+       {{"next_frame", c.source.delivered},
+        {"last_pts", c.source.last_pts},
+        {"pts_offset", c.source.pts_offset},
+        {"window", c.source.window},
+        {"window_pts", c.source.window_pts},
+        {"fingerprint", c.source.fingerprint},
+        {"damaged", c.source.damaged},
+        {"resized", c.source.resized}}},
+      {"final_bytes", c.final_bytes}};
+}
+
+template <class T>
+void take(const json& from, const char* const key, T& to) {
+  to = from.at(key).get<T>();
+}
+
+void fill(const json& all, Checkpoint& c) {
+  const auto name = all.at("stage").get<std::string>();
+  const auto* const stage = std::find(std::begin(kStages), std::end(kStages), name);
+  if (stage == std::end(kStages)) throw json::other_error::create(501, "stage", nullptr);
+  c.stage = static_cast<Checkpoint::Stage>(stage - std::begin(kStages));
+  take(all.at("input"), "path", c.input);
+  take(all.at("input"), "identity", c.identity.input);
+  take(all.at("job"), "identity", c.identity.job);
+  take(all.at("job"), "plan", c.plan_hash);
+  c.options = all.at("job").at("options").dump();
+  take(all, "environment", c.identity.environment);
+  take(all, "mixed", c.mixed);
+  take(all, "frames_total", c.frames_total);
+  take(all, "segments_total", c.segments_total);
+  take(all, "segments_done", c.segments_done);
+  const auto& part = all.at("part");
+  take(part, "bytes", c.part.bytes);
+  take(part, "fragments", c.part.fragments);
+  take(part, "last_durations", c.part.last_durations);
+  take(part, "ends", c.part.ends);
+  take(part, "tail", c.part_tail);
+  const auto& video = all.at("video");
+  take(video, "packets", c.video.packets);
+  if (!video.at("first_pts").is_null())
+    c.video.first_pts = video.at("first_pts").get<std::int64_t>();
+  take(video, "recent_pts", c.video.recent_pts);
+  take(video, "last_dts", c.video.last_dts);
+  const auto& source = all.at("source");
+  take(source, "next_frame", c.source.delivered);
+  take(source, "last_pts", c.source.last_pts);
+  take(source, "pts_offset", c.source.pts_offset);
+  take(source, "window", c.source.window);
+  take(source, "window_pts", c.source.window_pts);
+  take(source, "fingerprint", c.source.fingerprint);
+  take(source, "damaged", c.source.damaged);
+  take(source, "resized", c.source.resized);
+  take(all, "final_bytes", c.final_bytes);
 }
 
 }  // namespace
 
-std::string plan_hash(const JobPlan& plan) {
-  struct stat status{};
-  ::stat(plan.config.input.c_str(), &status);
-  const EncoderSettings& e = plan.encoder;
-  const auto ratio = [](AVRational r) { return nlohmann::json::array({r.num, r.den}); };
-  const nlohmann::json everything = {
-      {"input_bytes", static_cast<std::int64_t>(status.st_size)},
-      {"container", container_name(plan.container)},
-      {"codec", e.codec},
-      {"crf", e.crf},
-      {"preset", e.preset},
-      {"options", e.options},
-      {"threads", e.threads},
-      {"format", static_cast<int>(e.format)},
-      {"size", {e.width, e.height}},
-      {"time_base", ratio(e.time_base)},
-      {"frame_rate", ratio(e.frame_rate)},
-      {"origin", plan.part.clock.origin_us},
-      {"shift", plan.part.clock.shift_us},
-      {"fragment_frames", plan.fragment_frames},
-      {"segment_frames", plan.segment_frames},
-      {"segment_ends", plan.segment_ends},
-      {"reorder_depth", plan.reorder_depth},
-      {"libraries", {avformat_version(), avcodec_version(), avutil_version()}}};
-  return sha256(everything.dump());
-}
-
 std::string to_json(const Checkpoint& checkpoint) {
-  nlohmann::json json = body(checkpoint);
-  json["checksum"] = sha256(json.dump());
-  return json.dump(1) + "\n";
+  json all = body(checkpoint);
+  // Names of files need not be UTF-8.
+  const auto replace = json::error_handler_t::replace;
+  all["checksum"] = sha256(all.dump(-1, ' ', false, replace));
+  return all.dump(1, ' ', false, replace) + "\n";
 }
 
 Checkpoint checkpoint_from_json(const std::string& text, const std::string& path) {
   const auto refuse = [&](const std::string& why) {
-    return Error(ErrorKind::kInput, "the checkpoint '" + path + "' " + why, path);
+    return Error(ErrorKind::kResume, "the checkpoint '" + path + "' " + why, path);
   };
-  nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
-  if (!json.is_object() || json.value("magic", "") != kMagic)
-    throw refuse("is no checkpoint of streamvsr, or is torn");
-  if (json.value("version", 0) != Checkpoint::kVersion)
-    throw refuse("has version " + std::to_string(json.value("version", 0)) +
-                 "; this program knows " + std::to_string(Checkpoint::kVersion));
-  const std::string checksum = json.value("checksum", "");
-  json.erase("checksum");
-  if (checksum != sha256(json.dump())) throw refuse("was altered: its checksum does not fit");
+  json all = json::parse(text, nullptr, false);
+  if (!all.is_object() || !all.contains("magic") || all["magic"] != kMagic)
+    throw refuse("is torn, or none of streamvsr's");
+  if (!all.contains("version") || all["version"] != Checkpoint::kVersion)
+    throw refuse("has version " + (all.contains("version") ? all["version"].dump() : "none") +
+                 ", and this program reads version " + std::to_string(Checkpoint::kVersion));
+  const json checksum = all.contains("checksum") ? all["checksum"] : json();
+  all.erase("checksum");
+  if (checksum != sha256(all.dump())) throw refuse("was altered: its checksum does not fit");
   Checkpoint c;
   try {
-    c.plan_hash = json.at("plan").get<std::string>();
-    c.next_frame = json.at("next_frame").get<std::int64_t>();
-    c.segments_done = json.at("segments_done").get<std::int64_t>();
-    c.part_bytes = json.at("part_bytes").get<std::int64_t>();
-    c.recent_pts = json.at("recent_pts").get<std::vector<std::int64_t>>();
-  } catch (const nlohmann::json::exception&) {
-    throw refuse("lacks an entry");
+    fill(all, c);
+  } catch (const json::exception&) {
+    throw refuse("lacks an entry, or one is wrong");
   }
   return c;
 }
 
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
-  replace_file(path, to_json(checkpoint));
+  const std::string text = to_json(checkpoint);
+  if (text.size() > Checkpoint::kMostBytes)
+    throw Error(ErrorKind::kConfig,
+                "the job's parameters need a checkpoint of " + std::to_string(text.size()) +
+                    " bytes, above the limit of " + std::to_string(Checkpoint::kMostBytes) +
+                    ": shorten the encoder's options",
+                path);
+  replace_file(path, text);
+}
+
+std::string part_tail(const File& part, const std::int64_t bytes) {
+  std::vector<std::uint8_t> tail(
+      static_cast<std::size_t>(std::min(std::max<std::int64_t>(bytes, 0), Checkpoint::kTail)));
+  const std::size_t got = part.read_at(tail, bytes - static_cast<std::int64_t>(tail.size()));
+  Sha256 hash;
+  hash.add(std::span(tail).first(got));
+  return hash.finish();
 }
 
 }  // namespace streamvsr

@@ -4,32 +4,52 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
-#include "pipeline/plan.h"
+#include "media/decoder.h"
+#include "media/part_muxer.h"
+#include "pipeline/identity.h"
+#include "pipeline/segment_encoder.h"
 
 namespace streamvsr {
 
 struct Checkpoint {
-  static constexpr int kVersion = 1;
+  static constexpr int kVersion = 2;
+  static constexpr std::size_t kMostBytes = 64 << 10;
 
-  std::string plan_hash;        // of everything that decides the bytes
-  std::int64_t next_frame = 0;  // the first frame that is not in the `.part`
+  enum class Stage {
+    kRunning,    // segments are being added to the `.part`
+    kFinishing,  // all data is in it; it is being finished in place
+    kCommitted,  // it is finished, or was renamed already
+  };
+
+  Stage stage = Stage::kRunning;
+  Identity identity;
+  std::string plan_hash;
+  std::string input;              // paths as the run was given them, for people
+  std::string options;            // of the run, a JSON object, for people
+  bool mixed = false;             // runs under different environments added to it
+  std::int64_t frames_total = 0;  // estimate
+  std::int64_t segments_total = 0;
   std::int64_t segments_done = 0;
-  std::int64_t part_bytes = 0;           // durable length of the `.part`
-  std::vector<std::int64_t> recent_pts;  // ticks: pts that are still due as dts (Note [dts])
+  PartState part;         // at the end of the last whole segment
+  std::string part_tail;  // SHA-256 of the last kTail bytes before part.bytes
+  EncoderMark video;
+  SourceMark source;             // source.delivered: the first frame that is not in the `.part`
+  std::int64_t final_bytes = 0;  // once committed
+
+  static constexpr std::int64_t kTail = 64 << 10;
 
   bool operator==(const Checkpoint&) const = default;
 };
 
-// SHA-256 over the plan and the identity of the input, in hexadecimal.
-std::string plan_hash(const JobPlan& plan);
-
 std::string to_json(const Checkpoint& checkpoint);
-// Throws kInput for text that is torn, altered, or of another version.
+// Throws kResume for text that is torn, altered, or of another version.
 Checkpoint checkpoint_from_json(const std::string& text, const std::string& path);
 
-// Replaces the file durably.
+// Replaces the file durably. Throws kConfig for one that would pass kMostBytes.
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
+
+// Checkpoint::part_tail of a `.part`.
+std::string part_tail(const File& part, std::int64_t bytes);
 
 }  // namespace streamvsr

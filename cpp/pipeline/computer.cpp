@@ -30,6 +30,10 @@ void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared, Busy
                [&] { enhanced = enhancer.run(inputs, shared.abort); });
     busy.pause();
     for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (batch[i].warm_up) {
+        shared.gauge.remove(batch[i].picture.planes.bytes());
+        continue;
+      }
       const std::size_t bytes = enhanced[i].bytes();
       shared.gauge.add(bytes);
       shared.gauge.remove(batch[i].picture.planes.bytes());

@@ -5,9 +5,6 @@
 #include <algorithm>
 #include <thread>
 
-#include "pipeline/checkpoint.h"
-#include "pipeline/part_file.h"
-
 namespace streamvsr {
 
 namespace {
@@ -48,12 +45,37 @@ std::unique_ptr<Shared> make_shared_state(const JobPlan& plan) {
                                   std::min(kQueued * out, budget * 3 / 8));
 }
 
+// A job that goes on keeps the number of threads that was chosen when it began, where none is asked
+// for: the bytes depend on it.
+JobConfig with_known_threads(JobConfig config) {
+  if (config.encoder_threads != 0 || config.resume == ResumeMode::kNever) return config;
+  const Remains remains = find_remains(config.output);
+  if (!remains.checkpoint) return config;
+  const Identity::Entries& job = remains.checkpoint->identity.job;
+  if (const auto it = job.find("encoder_threads"); it != job.end())
+    config.encoder_threads = std::atoi(it->second.c_str());
+  return config;
+}
+
+void take_counts(const Checkpoint& from, Report& report) {
+  report.frames = from.source.delivered;
+  report.resumed_frames = from.source.delivered;
+  report.segments = from.segments_done;
+  report.damaged_frames = from.source.damaged;
+}
+
+bool is_full(const Error& error) {
+  return error.code() == ENOSPC || error.code() == EDQUOT || error.code() == EFBIG;
+}
+
 }  // namespace
 
 Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const PlanningTick& tick)
     : enhancer_(std::move(enhancer)),
       enhancer_description_(enhancer_->describe()),
-      plan_(make_plan(config, *enhancer_, tick)),
+      plan_(make_plan(with_known_threads(config), *enhancer_, tick)),
+      from_(choose_start(plan_, find_remains(plan_.config.output))),
+      watch_(plan_.config.input),
       shared_(make_shared_state(plan_)) {}
 
 Job::~Job() = default;
@@ -71,6 +93,7 @@ void Job::close() noexcept {
 PlanSummary Job::summary() const {
   PlanSummary s;
   s.frames = plan_.frames;
+  s.resumed_frames = from_ ? from_->source.delivered : 0;
   s.duration = plan_.duration;
   s.segments = plan_.segments();
   s.segment_frames = plan_.segment_frames;
@@ -94,7 +117,8 @@ Progress Job::progress(const SteadyClock::time_point begin) const {
   p.frames_total = plan_.frames;
   p.segments_done = shared_->segments_done.load();
   p.seconds = since(begin);
-  p.fps = p.seconds > 0.0 ? static_cast<double>(p.frames_done) / p.seconds : 0.0;
+  const std::int64_t earlier = from_ ? from_->source.delivered : 0;
+  p.fps = p.seconds > 0.0 ? static_cast<double>(p.frames_done - earlier) / p.seconds : 0.0;
   if (p.fps > 0.0)
     p.eta_seconds =
         static_cast<double>(std::max<std::int64_t>(0, p.frames_total - p.frames_done)) / p.fps;
@@ -102,23 +126,42 @@ Progress Job::progress(const SteadyClock::time_point begin) const {
   return p;
 }
 
-Report Job::run(const std::function<void(const Progress&)>& tick,
-                const std::chrono::milliseconds interval) {
-  State expected = State::kNew;
-  if (!state_.compare_exchange_strong(expected, State::kRunning))
-    throw Error(ErrorKind::kConfig, "this job has run already or was closed; make a new one");
-  struct Done {
-    std::atomic<State>& state;
-    ~Done() { state = State::kDone; }
-  };
-  const Done done{state_};
+Checkpoint Job::first_checkpoint() const {
+  Checkpoint c;
+  c.identity = plan_.identity;
+  c.plan_hash = plan_hash(plan_);
+  c.input = plan_.config.input;
+  c.options = plan_.config.options;
+  c.frames_total = plan_.frames;
+  c.segments_total = plan_.segments();
+  return c;
+}
+
+// For a disk, quota or file system that is full.
+std::string Job::space_needed() const {
+  const std::int64_t frames = shared_->durable_frames.load();
+  if (frames <= 0 || frames >= plan_.frames) return "; more space is needed";
+  const double rest = static_cast<double>(std::max<std::int64_t>(0, shared_->durable_bytes)) /
+                      static_cast<double>(frames) * static_cast<double>(plan_.frames - frames);
+  return "; the frames still to come need about " +
+         std::to_string(static_cast<std::int64_t>(rest / kMiB) + 1) + " MiB more";
+}
+
+// What a failed run leaves, and what its error says of it.
+std::string Job::keep(PartFile& part) noexcept {
+  const std::int64_t frames = shared_->durable_frames.load();
+  const std::int64_t bytes = shared_->durable_bytes.load();
+  const std::string name = "'" + part_path(plan_.config.output) + "'";
+  if (frames == 0) return "; nothing is kept: the first segment was not complete";
+  part.keep(bytes);
+  return "; the first " + std::to_string(frames) + " of about " + std::to_string(plan_.frames) +
+         " frames are safe in " + name + ": the same call or command goes on with them";
+}
+
+void Job::run_stages(const Checkpoint& from, PartFile& part,
+                     const std::function<void(const Progress&)>& tick,
+                     const std::chrono::milliseconds interval, Report& report) {
   const auto begin = SteadyClock::now();
-  const double cpu_before = cpu_seconds(usage());
-  PartFile part(plan_.config.output);
-  // From here on the remains are known as ours (check_remains).
-  Checkpoint start;
-  start.plan_hash = plan_hash(plan_);
-  save_checkpoint(checkpoint_path(plan_.config.output), start);
   BusyTimer reading;
   BusyTimer computing;
   BusyTimer writing;
@@ -136,17 +179,19 @@ Report Job::run(const std::function<void(const Progress&)>& tick,
     };
     std::vector<std::jthread> stages;
     try {
-      stages.push_back(stage([&] { read_stage(plan_, *shared_, reading, findings); }));
+      const int look_back = std::clamp(enhancer_->look_back(), 0, Decoder::kWindow);
+      stages.push_back(stage(
+          [&, look_back] { read_stage(plan_, from, look_back, *shared_, reading, findings); }));
       stages.push_back(stage([&] { compute_stage(plan_, *enhancer_, *shared_, computing); }));
-      stages.push_back(stage([&] { write_stage(plan_, part.file(), *shared_, writing); }));
+      stages.push_back(
+          stage([&] { write_stage(plan_, from, watch_, part.file(), *shared_, writing); }));
       while (!shared_->all_left()) {
         shared_->wait_left(std::max(interval, std::chrono::milliseconds(1)));
         if (stop_.requested())
           shared_->fail(std::make_exception_ptr(
               Error(ErrorKind::kStopped,
                     "stopped after " + std::to_string(shared_->frames_written.load()) +
-                        " of about " + std::to_string(plan_.frames) + " frames; the unfinished '" +
-                        part_path(plan_.config.output) + "' was removed",
+                        " of about " + std::to_string(plan_.frames) + " frames",
                     plan_.config.output)));
         if (tick) tick(progress(begin));
       }
@@ -155,24 +200,12 @@ Report Job::run(const std::function<void(const Progress&)>& tick,
     }
   }  // the stages are joined here
   shared_->rethrow();
-  Report report;
-  report.output_bytes = part.file().size();
-  part.commit(plan_.config.overwrite);
-
   report.frames = shared_->frames_written.load();
   report.damaged_frames = shared_->damaged.load();
   report.segments = shared_->segments_done.load();
-  report.bytes_read = shared_->bytes_read.load();
-  report.bytes_written = shared_->bytes_written.load();
-  report.seconds = since(begin);
   report.read_seconds = reading.seconds();
   report.compute_seconds = computing.seconds();
   report.write_seconds = writing.seconds();
-  const rusage used = usage();
-  report.cpu_seconds = cpu_seconds(used) - cpu_before;
-  report.peak_frames_mb = static_cast<double>(shared_->gauge.peak()) / kMiB;
-  report.peak_rss_mb = static_cast<double>(used.ru_maxrss) / 1024.0;
-  report.warnings = plan_.warnings;
   if (report.damaged_frames > 0)
     report.warnings.push_back(
         "the source is damaged: " + std::to_string(report.damaged_frames) +
@@ -185,9 +218,93 @@ Report Job::run(const std::function<void(const Progress&)>& tick,
     report.warnings.push_back("the source gave " + std::to_string(report.frames) +
                               " pictures of the " + std::to_string(plan_.frames) +
                               " its packets promised");
+}
+
+void Job::commit(Checkpoint checkpoint, PartFile& part) {
+  checkpoint.stage = Checkpoint::Stage::kCommitted;
+  checkpoint.final_bytes = part.file().size();
+  save_checkpoint(checkpoint_path(plan_.config.output), checkpoint);
+  shared_->durable_bytes = Shared::kUncut;
+  part.commit(plan_.config.overwrite);
+}
+
+Report Job::run(const std::function<void(const Progress&)>& tick,
+                const std::chrono::milliseconds interval) {
+  State expected = State::kNew;
+  if (!state_.compare_exchange_strong(expected, State::kRunning))
+    throw Error(ErrorKind::kConfig, "this job has run already or was closed; make a new one");
+  struct Done {
+    std::atomic<State>& state;
+    ~Done() { state = State::kDone; }
+  };
+  const Done done{state_};
+  const auto begin = SteadyClock::now();
+  const double cpu_before = cpu_seconds(usage());
+  Report report;
+  report.warnings = plan_.warnings;
   report.enhancer = enhancer_description_;
   report.encoder = describe_encoder(plan_.encoder);
+  run_under_lock(tick, interval, report);
+  report.bytes_read = shared_->bytes_read.load();
+  report.bytes_written = shared_->bytes_written.load();
+  report.seconds = since(begin);
+  const rusage used = usage();
+  report.cpu_seconds = cpu_seconds(used) - cpu_before;
+  report.peak_frames_mb = static_cast<double>(shared_->gauge.peak()) / kMiB;
+  report.peak_rss_mb = static_cast<double>(used.ru_maxrss) / 1024.0;
   return report;
+}
+
+void Job::run_under_lock(const std::function<void(const Progress&)>& tick,
+                         const std::chrono::milliseconds interval, Report& report) {
+  using Stage = Checkpoint::Stage;
+  const std::string& output = plan_.config.output;
+  if (from_ && find_remains(output).finished()) {  // killed behind the rename
+    take_counts(*from_, report);
+    report.output_bytes = from_->final_bytes;
+    forget_checkpoint(output);
+    return;
+  }
+  PartFile part(output);
+  // Planning looked without the lock.
+  if (choose_start(plan_, part.remains()) != from_)
+    throw Error(ErrorKind::kBusy,
+                "another process has worked on '" + output + "' meanwhile; run this again", output,
+                EBUSY);
+  Checkpoint from = from_ ? *from_ : first_checkpoint();
+  if (from_) {
+    from.mixed = from.mixed || from.identity.environment != plan_.identity.environment;
+    from.identity.environment = plan_.identity.environment;
+    shared_->frames_written = shared_->durable_frames = from.source.delivered;
+    shared_->segments_done = from.segments_done;
+    shared_->durable_bytes = from.stage == Stage::kRunning ? from.part.bytes : Shared::kUncut;
+  }
+  try {
+    if (!from_) part.start_over();
+    if (from.stage == Stage::kRunning) {
+      part.file().truncate(from.part.bytes);
+      save_checkpoint(checkpoint_path(output), from);
+      run_stages(from, part, tick, interval, report);
+    } else {
+      take_counts(from, report);
+      if (from.stage == Stage::kFinishing) finish_stage(plan_, from, part.file(), *shared_);
+      if (from.stage == Stage::kCommitted) part.file().truncate(from.final_bytes);
+    }
+    report.resumed_frames = from_ ? from_->source.delivered : 0;
+    report.output_bytes = part.file().size();
+    if (from.mixed)
+      report.warnings.push_back(
+          "runs under different libraries or processors added to this file: its frames are those "
+          "of one uninterrupted run, its bytes are not");
+    from.source.delivered = report.frames;
+    commit(from, part);
+  } catch (const Error& error) {
+    throw Error(error.kind(), error.what() + (is_full(error) ? space_needed() : "") + keep(part),
+                error.path(), error.code());
+  } catch (...) {
+    keep(part);
+    throw;
+  }
 }
 
 }  // namespace streamvsr

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "pipeline/plan.h"
+#include "pipeline/remains.h"
 #include "pipeline/stages.h"
 
 namespace streamvsr {
@@ -19,13 +20,14 @@ struct Progress {
   std::int64_t frames_total = 0;  // the plan's estimate
   std::int64_t segments_done = 0;
   double seconds = 0.0;       // since the run began
-  double fps = 0.0;           // mean, of written frames
+  double fps = 0.0;           // mean, of the frames this run has written
   double eta_seconds = -1.0;  // -1: unknown
   double memory_mb = 0.0;     // frames in flight now
 };
 
 struct Report {
-  std::int64_t frames = 0;
+  std::int64_t frames = 0;          // in the output
+  std::int64_t resumed_frames = 0;  // of them, done by earlier runs
   std::int64_t damaged_frames = 0;
   std::int64_t segments = 0;
   std::int64_t bytes_read = 0;  // of the source, by all demuxers
@@ -45,8 +47,9 @@ struct Report {
 
 // The plan as a user reads it.
 struct PlanSummary {
-  std::int64_t frames = 0;  // estimate
-  double duration = 0.0;    // s
+  std::int64_t frames = 0;          // estimate
+  std::int64_t resumed_frames = 0;  // done by an earlier run, which this one goes on with
+  double duration = 0.0;            // s
   std::int64_t segments = 0;
   std::int64_t segment_frames = 0;
   int width = 0, height = 0, output_width = 0, output_height = 0;
@@ -69,8 +72,9 @@ class Job {
   const JobPlan& plan() const { return plan_; }
   PlanSummary summary() const;
   // Runs to the end. tick is called on this thread about every `interval`; when it throws, the job
-  // stops and the exception passes on. On any failure the `.part` and the checkpoint are removed
-  // and the first error is rethrown.
+  // stops and the exception passes on. On any failure the first error is rethrown; the whole
+  // segments stay in the `.part`, with the checkpoint, for a later run; where there is none, both
+  // are removed.
   Report run(const std::function<void(const Progress&)>& tick, std::chrono::milliseconds interval);
   // Asks a run to end: within a second it throws kStopped.
   void stop() noexcept { stop_.request(); }
@@ -80,11 +84,22 @@ class Job {
 
  private:
   Progress progress(std::chrono::steady_clock::time_point begin) const;
+  void run_stages(const Checkpoint& from, PartFile& part,
+                  const std::function<void(const Progress&)>& tick,
+                  std::chrono::milliseconds interval, Report& report);
+  void run_under_lock(const std::function<void(const Progress&)>& tick,
+                      std::chrono::milliseconds interval, Report& report);
+  void commit(Checkpoint checkpoint, PartFile& part);
+  std::string keep(PartFile& part) noexcept;
+  std::string space_needed() const;
+  Checkpoint first_checkpoint() const;
 
   std::unique_ptr<Enhancer> enhancer_;
   std::string enhancer_description_;
   StopFlag stop_;
   JobPlan plan_;
+  std::optional<Checkpoint> from_;  // of an earlier run, to go on behind
+  SourceWatch watch_;
   std::unique_ptr<Shared> shared_;
   enum class State { kNew, kRunning, kDone };
   std::atomic<State> state_{State::kNew};

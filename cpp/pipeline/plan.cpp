@@ -11,7 +11,7 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
-#include "pipeline/part_file.h"
+#include "pipeline/remains.h"
 
 namespace streamvsr {
 
@@ -75,9 +75,9 @@ void check_output(const JobConfig& config) {
                     std::to_string(longest.size() - output.size()) + " of the " +
                     std::to_string(NAME_MAX) + " bytes a name may have for the checkpoint's",
                 output, ENAMETOOLONG);
-  check_remains(output);
+  const Remains remains = find_remains(output);
   // A link counts as being there even when what it points to is not.
-  if (::lstat(output.c_str(), &status) == 0) {
+  if (!remains.finished() && ::lstat(output.c_str(), &status) == 0) {
     if (S_ISDIR(status.st_mode))
       throw Error(ErrorKind::kOutputExists, "the output '" + output + "' is a directory", output,
                   EISDIR);
@@ -196,10 +196,19 @@ void describe_source(const Input& input, const Decoder& decoder, JobPlan& plan) 
 
 }  // namespace
 
-bool JobPlan::ends_segment(const std::int64_t frame) const {
-  if (frame < segment_ends.back())
-    return std::binary_search(segment_ends.begin(), segment_ends.end(), frame + 1);
-  return (frame + 1 - segment_ends.back()) % segment_frames == 0;
+std::int64_t JobPlan::segment_end(const std::int64_t frame) const {
+  const std::int64_t last = segment_ends.back();
+  if (frame < last) return *std::upper_bound(segment_ends.begin(), segment_ends.end(), frame);
+  return last + ((frame - last) / segment_frames + 1) * segment_frames;
+}
+
+ResumeMode parse_resume_mode(const std::string& name) {
+  if (name == "auto") return ResumeMode::kAuto;
+  if (name == "yes") return ResumeMode::kDemand;
+  if (name == "no") return ResumeMode::kNever;
+  if (name == "frames") return ResumeMode::kFrames;
+  throw Error(ErrorKind::kConfig,
+              "unknown way to resume '" + name + "'; choose auto, yes, no or frames");
 }
 
 std::string part_path(const std::string& output) { return output + ".part"; }
@@ -275,8 +284,9 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
                             av_get_pix_fmt_name(encoder.format));
   const Encoder trial(encoder);
   plan.reorder_depth = trial.reorder_depth();
+  plan.encoded = trial.parameters();
 
-  plan.streams = plan_streams(input, plan.container, *trial.parameters());
+  plan.streams = plan_streams(input, plan.container, *plan.encoded);
   plan.warnings.insert(plan.warnings.end(), plan.streams.warnings.begin(),
                        plan.streams.warnings.end());
   for (const PlannedStream& planned : plan.streams.streams)
@@ -293,6 +303,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
       std::max<std::int64_t>(1, std::llround(std::min(rate * config.segment_seconds, 1e9)));
   plan.segment_ends =
       cut_segments(index, stream.time_base, config.segment_seconds, plan.segment_frames);
+  plan.identity = identify(plan, input, enhancer.describe());
   return plan;
 }
 

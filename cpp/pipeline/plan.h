@@ -4,25 +4,42 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "enhance/enhancer.h"
 #include "media/decoder.h"
 #include "media/encoder.h"
-#include "media/part_writer.h"
+#include "media/part_muxer.h"
 #include "media/source_index.h"
 #include "media/streams.h"
+#include "pipeline/identity.h"
 
 namespace streamvsr {
+
+// What to do about the remains of an interrupted run.
+enum class ResumeMode {
+  kAuto,    // go on where there is something to go on with
+  kDemand,  // the same, and it is an error when there is nothing
+  kNever,   // remove them and start over
+  kFrames,  // go on even where libraries or processor changed: the same frames, not the same bytes
+};
+// Throws kConfig for anything but "auto", "yes", "no" and "frames".
+ResumeMode parse_resume_mode(const std::string& name);
 
 // What a user may set. Defaults suit a film on one machine.
 struct JobConfig {
   std::string input;
   std::string output;
-  bool overwrite = false;  // replace an output that exists
-  bool strict = false;     // damage in the source is an error
-  std::string container;   // mp4, mov, mkv; empty: from the output's suffix
+  ResumeMode resume = ResumeMode::kAuto;
+  std::string network;         // what enhances, for people
+  std::string network_file;    // its weights; empty: the name says it all
+  int passes = 1;              // of the network
+  std::string options = "{}";  // all of these as the user gave them, a JSON object
+  bool overwrite = false;      // replace an output that exists
+  bool strict = false;         // damage in the source is an error
+  std::string container;       // mp4, mov, mkv; empty: from the output's suffix
   std::string video_codec = "h264";
   double crf = -1.0;           // negative: the codec's default
   std::string encoder_preset;  // empty: medium
@@ -41,8 +58,9 @@ struct JobPlan {
   EncoderSettings encoder;
   PartSettings part;
   StreamPlan streams;
-  PlaneFormat source_format;  // of decoded pictures
-  PlaneFormat output_format;  // of encoded pictures
+  std::shared_ptr<AVCodecParameters> encoded;  // of the enhanced stream, for every segment
+  PlaneFormat source_format;                   // of decoded pictures
+  PlaneFormat output_format;                   // of encoded pictures
   ChromaSiting siting = ChromaSiting::kLeft;
   bool full_range = false;
   AVRational time_base{1, 25};   // of the enhanced stream's times in the source
@@ -57,8 +75,11 @@ struct JobPlan {
   std::string source_codec;
   std::vector<std::string> copied_streams;  // what is not enhanced and carried, for people
   std::vector<std::string> warnings;
+  Identity identity;
 
-  bool ends_segment(std::int64_t frame) const;
+  // The first frame behind the segment that holds a frame.
+  std::int64_t segment_end(std::int64_t frame) const;
+  bool ends_segment(std::int64_t frame) const { return segment_end(frame) == frame + 1; }
   std::int64_t segments() const { return static_cast<std::int64_t>(segment_ends.size()); }
 };
 

@@ -2,12 +2,29 @@
 
 namespace streamvsr {
 
-void read_stage(const JobPlan& plan, Shared& shared, BusyTimer& busy, ReadFindings& findings) {
+namespace {
+
+void hand_over(Shared& shared, BusyTimer& busy, FrameItem item) {
+  const std::size_t bytes = item.picture.planes.bytes();
+  shared.gauge.add(bytes);
+  busy.pause();
+  shared.read.push(std::move(item), bytes);
   busy.resume();
-  Decoder decoder(plan.config.input, plan.decoder);
-  for (;;) {
+}
+
+}  // namespace
+
+void read_stage(const JobPlan& plan, const Checkpoint& from, const int look_back, Shared& shared,
+                BusyTimer& busy, ReadFindings& findings) {
+  busy.resume();
+  Decoder decoder(plan.config.input, plan.decoder, shared.abort);
+  if (from.segments_done > 0)
+    for (SourcePicture& picture : decoder.resume(from.source, look_back))
+      hand_over(shared, busy, {std::move(picture), true, {}});
+  for (std::int64_t frame = from.source.delivered;; ++frame) {
     shared.abort.check();
-    std::optional<SourcePicture> picture = decoder.next();
+    const bool near_end = plan.segment_end(frame) - frame <= Decoder::kWindow;
+    std::optional<SourcePicture> picture = decoder.next(near_end);
     shared.damaged = decoder.damaged();
     if (plan.config.strict && decoder.damaged() > 0)
       throw Error(ErrorKind::kDamaged,
@@ -16,12 +33,9 @@ void read_stage(const JobPlan& plan, Shared& shared, BusyTimer& busy, ReadFindin
                       " (FFmpeg: " + decoder.damage_words() + ")",
                   plan.config.input);
     if (!picture) break;
-    const std::size_t bytes = picture->planes.bytes();
-    shared.gauge.add(bytes);
-    const bool last = plan.ends_segment(picture->index);
-    busy.pause();
-    shared.read.push(FrameItem{std::move(*picture), last}, bytes);
-    busy.resume();
+    FrameItem item{std::move(*picture), false, {}};
+    if (plan.ends_segment(frame)) item.mark = decoder.mark();
+    hand_over(shared, busy, std::move(item));
   }
   findings = {decoder.damage_words(), decoder.resized()};
   shared.bytes_read += decoder.bytes_read();

@@ -6,8 +6,15 @@
 
 namespace streamvsr {
 
-SegmentEncoder::SegmentEncoder(const JobPlan& plan, const int video_output, const StopFlag& stop)
-    : plan_(plan), video_output_(video_output), stop_(stop) {
+SegmentEncoder::SegmentEncoder(const JobPlan& plan, const int video_output, const StopFlag& stop,
+                               const EncoderMark& from)
+    : plan_(plan),
+      video_output_(video_output),
+      stop_(stop),
+      pts_(from.recent_pts.begin(), from.recent_pts.end()),
+      packets_(from.packets),
+      first_pts_(from.first_pts),
+      last_dts_(from.last_dts) {
   // The first segment's encoder is opened at once: the container's header needs its parameters.
   encoder_.emplace(plan.encoder);
   parameters_ = encoder_->parameters();
@@ -43,6 +50,7 @@ void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment,
   frame->sample_aspect_ratio = plan_.encoder.sample_aspect_ratio;
   mark_plain_frame(*frame);
   encoder_->send(frame.get());
+  fed_ = true;
   receive(out);
   if (last_in_segment) finish_segment(out);
 }
@@ -50,11 +58,12 @@ void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment,
 void SegmentEncoder::finish_segment(std::vector<OutPacket>& out) {
   if (!encoder_) return;
   // Opened for a header and never fed: there is nothing to drain.
-  if (first_pts_) {
+  if (fed_) {
     encoder_->send(nullptr);
     receive(out);
   }
   encoder_.reset();
+  fed_ = false;
 }
 
 std::int64_t SegmentEncoder::nominal_duration() const {
@@ -75,7 +84,7 @@ void SegmentEncoder::receive(std::vector<OutPacket>& out) {
     stop_.check();
     PacketPtr packet = make_packet();
     if (!encoder_->receive(*packet)) return;
-    packet->dts = next_dts();
+    packet->dts = last_dts_ = next_dts();
     if (packet->pts < packet->dts)
       throw Error(ErrorKind::kInternal, "the encoder reorders frames further than it said");
     const auto duration = durations_.find(packet->pts);

@@ -11,6 +11,16 @@
 
 namespace streamvsr {
 
+// What the next segment's times need of the earlier ones.
+struct EncoderMark {
+  std::int64_t packets = 0;                // handed out, of the whole film
+  std::optional<std::int64_t> first_pts;   // of the film
+  std::vector<std::int64_t> recent_pts;    // that are still due as dts, rising; see Note [dts]
+  std::int64_t last_dts = AV_NOPTS_VALUE;  // of the last packet handed out
+
+  bool operator==(const EncoderMark&) const = default;
+};
+
 // Purpose: feeds frames to the encoder of their segment and hands out its packets with pts, dts and
 // duration on the .part's clock. Thread-safety: none.
 //
@@ -21,7 +31,9 @@ namespace streamvsr {
 class SegmentEncoder {
  public:
   // plan and stop must outlive this; every call throws kStopped once a stop was requested.
-  SegmentEncoder(const JobPlan& plan, int video_output, const StopFlag& stop);
+  // from: the end of the segment to go on behind.
+  SegmentEncoder(const JobPlan& plan, int video_output, const StopFlag& stop,
+                 const EncoderMark& from = {});
 
   // The parameters all segments share.
   const AVCodecParameters& parameters() const { return *parameters_; }
@@ -29,10 +41,9 @@ class SegmentEncoder {
   void encode(SourcePicture picture, bool last_in_segment, std::vector<OutPacket>& out);
   // Drains what is left of an open segment.
   void finish_segment(std::vector<OutPacket>& out);
-  bool segment_open() const { return encoder_.has_value(); }
-  // The last pts given to a frame, at most reorder depth many: what a resumed run needs for its
-  // first dts.
-  const std::deque<std::int64_t>& recent_pts() const { return pts_; }
+  bool segment_open() const { return fed_; }
+  // Between segments: where they stand.
+  EncoderMark mark() const { return {packets_, first_pts_, {pts_.begin(), pts_.end()}, last_dts_}; }
 
  private:
   void receive(std::vector<OutPacket>& out);
@@ -44,9 +55,11 @@ class SegmentEncoder {
   const StopFlag& stop_;
   ParametersPtr parameters_;
   std::optional<Encoder> encoder_;
+  bool fed_ = false;              // encoder_ was given a frame
   std::deque<std::int64_t> pts_;  // of frames whose turn as dts has not come, rising
   std::int64_t packets_ = 0;      // handed out, of the whole film
   std::optional<std::int64_t> first_pts_;
+  std::int64_t last_dts_;
   std::map<std::int64_t, std::int64_t> durations_;  // of frames in the encoder, by pts
 };
 

@@ -5,11 +5,13 @@
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <string>
 #include <variant>
 
 #include "base/mutex.h"
 #include "base/queue.h"
+#include "pipeline/checkpoint.h"
 #include "pipeline/plan.h"
 
 namespace streamvsr {
@@ -34,8 +36,9 @@ class FrameGauge {
 
 // A picture between two stages.
 struct FrameItem {
-  SourcePicture picture;  // after C: with the enhanced planes
-  bool last_in_segment = false;
+  SourcePicture picture;           // after C: with the enhanced planes
+  bool warm_up = false;            // seen by an earlier run: for the enhancer's look-back alone
+  std::optional<SourceMark> mark;  // on the last one of a segment: where the source stands then
 };
 struct End {};  // the film is over; every stage drains on it
 using Item = std::variant<FrameItem, End>;
@@ -49,8 +52,11 @@ struct Shared {
   ByteQueue<Item> computed;
   FrameGauge gauge;
   StopFlag abort;                               // ends tiles early once a stage has failed
-  std::atomic<std::int64_t> frames_written{0};  // in the file
+  std::atomic<std::int64_t> frames_written{0};  // in the file, by this run or an earlier one
   std::atomic<std::int64_t> segments_done{0};
+  std::atomic<std::int64_t> durable_frames{0};  // that a later run need not do again
+  std::atomic<std::int64_t> durable_bytes{0};   // of the `.part`, or kUncut
+  static constexpr std::int64_t kUncut = -1;    // it is being finished: what lies behind may stay
   std::atomic<std::int64_t> damaged{0};
   std::atomic<std::int64_t> bytes_read{0};  // of the source
   std::atomic<std::int64_t> bytes_written{0};
@@ -106,9 +112,15 @@ struct ReadFindings {
   std::int64_t resized = 0;  // pictures scaled to the first one's size
 };
 
-// Each runs on a thread of its own until the end, or throws.
-void read_stage(const JobPlan& plan, Shared& shared, BusyTimer& busy, ReadFindings& findings);
+// Each runs on a thread of its own until the end, or throws. from: the checkpoint to go on behind;
+// for a new job one of no segments.
+void read_stage(const JobPlan& plan, const Checkpoint& from, int look_back, Shared& shared,
+                BusyTimer& busy, ReadFindings& findings);
 void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared, BusyTimer& busy);
-void write_stage(const JobPlan& plan, File& part, Shared& shared, BusyTimer& busy);
+// Leaves a finished, durable file.
+void write_stage(const JobPlan& plan, const Checkpoint& from, SourceWatch& watch, File& part,
+                 Shared& shared, BusyTimer& busy);
+// What write_stage does once all data is in the `.part`: for runs that died in the midst of it.
+void finish_stage(const JobPlan& plan, const Checkpoint& from, File& part, Shared& shared);
 
 }  // namespace streamvsr

@@ -1,35 +1,54 @@
 #include <optional>
 
-#include "pipeline/checkpoint.h"
-#include "pipeline/segment_encoder.h"
+#include "media/finish_in_place.h"
+#include "media/part_writer.h"
 #include "pipeline/stages.h"
 
 namespace streamvsr {
 
 namespace {
 
-// Purpose: the W stage: encodes, interleaves with the copied streams, writes fragments.
-// Thread-safety: none.
+int video_output(const JobPlan& plan) {
+  for (const PlannedStream& s : plan.streams.streams)
+    if (s.action == StreamAction::kEnhance) return s.output;
+  return 0;
+}
+
+// Purpose: the W stage: encodes, interleaves with the copied streams, writes fragments, keeps the
+// checkpoint. Thread-safety: none.
 class Writer {
  public:
-  Writer(const JobPlan& plan, File& part, Shared& shared)
+  Writer(const JobPlan& plan, const Checkpoint& from, SourceWatch& watch, File& part,
+         Shared& shared)
       : plan_(plan),
         shared_(shared),
+        watch_(watch),
         part_(part),
+        checkpoint_(from),
         input_(plan.config.input),
         tags_(plan.config.input),
         packets_(input_, plan.streams.streams, plan.container, plan.part.clock, shared.abort),
-        encoder_(plan, video_output(plan), shared.abort),
-        writer_(part, tags_, plan.streams.streams, plan.part, encoder_.parameters()) {}
+        encoder_(plan, video_output(plan), shared.abort, from.video),
+        context_{part, tags_, plan.streams.streams, plan.part, encoder_.parameters()},
+        frames_(from.source.delivered) {
+    if (from.segments_done == 0) {
+      writer_.emplace(context_);
+      return;
+    }
+    const bool mp4 = plan.container != Container::kMkv;
+    writer_.emplace(context_, from.part,
+                    packets_.skip(from.video.last_dts, plan.part.video_time_base, mp4));
+    started_ = true;
+  }
 
   void add(FrameItem item) {
     const std::size_t bytes = item.picture.planes.bytes();
-    encoder_.encode(std::move(item.picture), item.last_in_segment, video_);
+    encoder_.encode(std::move(item.picture), item.mark.has_value(), video_);
     shared_.gauge.remove(bytes);
     ++frames_;
     while (video_.size() >= static_cast<std::size_t>(plan_.fragment_frames))
       write(static_cast<std::size_t>(plan_.fragment_frames));
-    if (item.last_in_segment) end_segment();
+    if (item.mark) end_segment(*item.mark);
   }
 
   void finish() {
@@ -37,29 +56,30 @@ class Writer {
       throw Error(ErrorKind::kInput,
                   "not one picture of '" + plan_.config.input + "' could be decoded",
                   plan_.config.input);
+    watch_.check();
     if (encoder_.segment_open()) {
       encoder_.finish_segment(video_);
-      end_segment();
+      if (!video_.empty()) write(video_.size());
+      ++checkpoint_.segments_done;
+      ++shared_.segments_done;
     }
     // What the other streams hold after the last picture, a second at a time.
     for (std::int64_t time; (time = packets_.next_time()) != AV_NOPTS_VALUE;) {
       shared_.abort.check();
       std::vector<OutPacket> rest;
       packets_.pull(time + AV_TIME_BASE, AV_TIME_BASE_Q, rest);
-      writer_.write_fragment(std::move(rest));
+      writer_->write_fragment(std::move(rest));
     }
-    writer_.finish(shared_.abort);
-    shared_.bytes_written += writer_.bytes_written();
+    writer_->end();
+    shared_.bytes_written += writer_->bytes_written();
     shared_.bytes_read += packets_.bytes_read();
+    checkpoint_.stage = Checkpoint::Stage::kFinishing;
+    checkpoint_.source.delivered = frames_;
+    save();
+    shared_.bytes_written += finish_in_place(context_, checkpoint_.part, shared_.abort);
   }
 
  private:
-  static int video_output(const JobPlan& plan) {
-    for (const PlannedStream& s : plan.streams.streams)
-      if (s.action == StreamAction::kEnhance) return s.output;
-    return 0;
-  }
-
   // One fragment: the first `count` video packets and every other packet up to the last one's time.
   void write(const std::size_t count) {
     std::vector<OutPacket> fragment;
@@ -71,42 +91,53 @@ class Writer {
     // first fragment.
     if (!started_ && plan_.container != Container::kMkv) packets_.pull_first_audio(fragment);
     started_ = true;
-    writer_.write_fragment(std::move(fragment));
+    writer_->write_fragment(std::move(fragment));
     shared_.frames_written += static_cast<std::int64_t>(count);
   }
 
-  void end_segment() {
+  void end_segment(const SourceMark& mark) {
     if (!video_.empty()) write(video_.size());
-    const std::int64_t done = ++shared_.segments_done;
-    // Durable before the checkpoint says so.
+    watch_.check();
+    ++shared_.segments_done;
+    ++checkpoint_.segments_done;
+    checkpoint_.source = mark;
+    checkpoint_.video = encoder_.mark();
+    save();
+  }
+
+  // Durable before the checkpoint says so.
+  void save() {
     part_.sync_data();
-    Checkpoint checkpoint;
-    checkpoint.plan_hash = plan_hash(plan_);
-    checkpoint.next_frame = frames_;
-    checkpoint.segments_done = done;
-    checkpoint.part_bytes = writer_.offset();
-    checkpoint.recent_pts.assign(encoder_.recent_pts().begin(), encoder_.recent_pts().end());
-    save_checkpoint(checkpoint_path(plan_.config.output), checkpoint);
+    checkpoint_.part = writer_->state();
+    checkpoint_.part_tail = part_tail(part_, checkpoint_.part.bytes);
+    save_checkpoint(checkpoint_path(plan_.config.output), checkpoint_);
+    shared_.durable_frames = frames_;
+    const bool running = checkpoint_.stage == Checkpoint::Stage::kRunning;
+    shared_.durable_bytes = running ? checkpoint_.part.bytes : Shared::kUncut;
   }
 
   const JobPlan& plan_;
   Shared& shared_;
+  SourceWatch& watch_;
   File& part_;
+  Checkpoint checkpoint_;
   Input input_;  // read for the copied streams
   Input tags_;   // never read: what describes the source
   PacketSource packets_;
   SegmentEncoder encoder_;
-  PartWriter writer_;
+  PartContext context_;
+  std::optional<PartWriter> writer_;
   std::vector<OutPacket> video_;  // finished, not yet in a fragment
-  std::int64_t frames_ = 0;
+  std::int64_t frames_;           // in the `.part` or on their way to it
   bool started_ = false;
 };
 
 }  // namespace
 
-void write_stage(const JobPlan& plan, File& part, Shared& shared, BusyTimer& busy) {
+void write_stage(const JobPlan& plan, const Checkpoint& from, SourceWatch& watch, File& part,
+                 Shared& shared, BusyTimer& busy) {
   busy.resume();
-  Writer writer(plan, part, shared);
+  Writer writer(plan, from, watch, part, shared);
   for (;;) {
     busy.pause();
     Item item = shared.computed.pop();
@@ -118,6 +149,12 @@ void write_stage(const JobPlan& plan, File& part, Shared& shared, BusyTimer& bus
   }
   writer.finish();
   busy.pause();
+}
+
+void finish_stage(const JobPlan& plan, const Checkpoint& from, File& part, Shared& shared) {
+  const Input tags(plan.config.input);
+  const PartContext context{part, tags, plan.streams.streams, plan.part, *plan.encoded};
+  shared.bytes_written += finish_in_place(context, from.part, shared.abort);
 }
 
 }  // namespace streamvsr

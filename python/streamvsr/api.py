@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -69,7 +70,7 @@ class StreamingVideoProcessor:
             progress: True shows a bar; a callable gets a Progress about four times a second.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C; the unfinished output is removed first.
+            KeyboardInterrupt: Ctrl-C; what was done is kept, and the same call goes on with it.
             TypeError: An argument of the wrong type.
             Exception: Whatever progress raises.
         """
@@ -130,7 +131,7 @@ def upscale(
 
     Raises:
         StreamvsrError: See streamvsr.errors for the kinds.
-        KeyboardInterrupt: Ctrl-C; the unfinished output is removed first.
+        KeyboardInterrupt: Ctrl-C; what was done is kept, and the same call goes on with it.
         TypeError: An argument of the wrong type.
         Exception: Whatever progress raises.
 
@@ -174,6 +175,8 @@ def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobCo
     choice = choose_model(config.model, config.scale)
     job = _core.JobConfig()
     job.input, job.output = source, target
+    job.resume = {True: "yes", False: "no"}.get(config.resume, str(config.resume))
+    job.options = json.dumps(config.to_dict())
     job.overwrite, job.strict = config.overwrite, config.strict
     job.container = config.container or ""
     job.video_codec = config.codec

@@ -43,6 +43,10 @@ class StreamingConfig:
             default: that of the source, or the nearest one the encoder takes.
         encoder_options: Further options of the encoder, by FFmpeg's names; empty by default.
         container: Of the output: "mp4", "mov" or "mkv". None, the default: from its suffix.
+        resume: What to do about an interrupted run on the same output: "auto" goes on where there is
+            one; True does, and it is an error when there is none; False starts over; "frames" goes
+            on even where libraries or processor changed: the frames are then those of an
+            uninterrupted run, the bytes are not. Default "auto".
         overwrite: True replaces an output that exists; default False: refused.
         strict: True turns damage in the source into an error; default False: what decodes is
             processed and the damage is counted.
@@ -65,6 +69,7 @@ class StreamingConfig:
     pixel_format: str | None = None
     encoder_options: Mapping[str, str] = field(default_factory=dict)
     container: str | None = None
+    resume: bool | str = "auto"
     overwrite: bool = False
     strict: bool = False
     segment_seconds: float = 10.0
@@ -102,6 +107,8 @@ class StreamingConfig:
         ):
             raise _wrong_type("pixel_format", "a name such as 'yuv420p' or None", self.pixel_format)
         object.__setattr__(self, "encoder_options", _options(self.encoder_options))
+        if not isinstance(self.resume, bool):
+            _choice("resume", self.resume, ("auto", "frames"))
         _boolean("overwrite", self.overwrite)
         _boolean("strict", self.strict)
         _number("segment_seconds", self.segment_seconds, 0.5, 600)

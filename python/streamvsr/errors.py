@@ -69,6 +69,14 @@ class OutputError(StreamvsrError, OSError):
     """The system refused a read or a write; errno and filename are set."""
 
 
+class OutputBusyError(OutputError, BlockingIOError):
+    """Another process is writing the same output; the message names its process number."""
+
+
+class ResumeError(StreamvsrError, ValueError):
+    """What an interrupted run left cannot be gone on with; the message says why and what can."""
+
+
 class MemoryLimitError(StreamvsrError, MemoryError):
     """A memory budget cannot hold what is asked."""
 
@@ -78,7 +86,7 @@ class ModelError(StreamvsrError, ValueError):
 
 
 class StoppedError(StreamvsrError, RuntimeError):
-    """stop() ended the run; the unfinished output was removed."""
+    """stop() ended the run; what was done is kept, and the same call goes on with it."""
 
 
 class InternalError(StreamvsrError, RuntimeError):

@@ -6,15 +6,32 @@
 
 using namespace streamvsr;
 
-TEST_CASE("a checkpoint survives the way through its text, and any altered byte is noticed") {
+namespace {
+
+Checkpoint example() {
   Checkpoint c;
+  c.stage = Checkpoint::Stage::kFinishing;
+  c.identity = {{{"size", "1 bytes"}}, {{"crf", "18"}}, {{"FFmpeg", "5.1"}}};
   c.plan_hash = std::string(64, 'a');
-  c.next_frame = 1234567890123;
+  c.input = "a film.mkv";
+  c.options = R"({"crf":18,"scale":2})";
+  c.frames_total = 5'000'000'000;
+  c.segments_total = 20'000;
   c.segments_done = 12;
-  c.part_bytes = 987654321;
-  c.recent_pts = {-512, 0, 512};
+  c.part = {987654321, 42, {512, 1024, 0}, {1'000'000, 999'424, 0}};
+  c.part_tail = std::string(64, 'b');
+  c.video = {1234567890123, -512, {-512, 0, 512}, 99};
+  c.source = {1234567890123, 77, -3, 1, 16, std::string(64, 'c'), 2, 1};
+  c.final_bytes = 4711;
+  return c;
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint survives the way through its text, and any altered byte is noticed") {
+  const Checkpoint c = example();
   const std::string text = to_json(c);
-  CHECK(text.size() < 64 * 1024);
+  CHECK(text.size() < Checkpoint::kMostBytes / 16);
   CHECK(checkpoint_from_json(text, "p") == c);
   int unnoticed = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -23,12 +40,35 @@ TEST_CASE("a checkpoint survives the way through its text, and any altered byte 
     try {
       if (!(checkpoint_from_json(altered, "p") == c)) ++unnoticed;
     } catch (const Error& error) {
-      CHECK(error.kind() == ErrorKind::kInput);
+      CHECK(error.kind() == ErrorKind::kResume);
     }
   }
   CHECK(unnoticed == 0);
   for (std::size_t length = 0; length + 2 < text.size(); ++length)
     CHECK_THROWS_AS(checkpoint_from_json(text.substr(0, length), "p"), Error);
+}
+
+TEST_CASE("a checkpoint of another version is refused by its number") {
+  std::string text = to_json(example());
+  const std::string here = "\"version\": 2";
+  text.replace(text.find(here), here.size(), "\"version\": 7");
+  try {
+    checkpoint_from_json(text, "p");
+    FAIL("it was read");
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()).find("version 7") != std::string::npos);
+  }
+}
+
+TEST_CASE("the size does not depend on the film's length, and has a limit") {
+  Checkpoint c = example();
+  const std::size_t size = to_json(c).size();
+  c.segments_done = 19'999;
+  CHECK(to_json(c).size() < size + 16);
+  const streamvsr::test::TemporaryFolder folder;
+  c.options = "{\"x\":\"" + std::string(Checkpoint::kMostBytes, 'x') + "\"}";
+  CHECK_THROWS_AS(save_checkpoint(folder / "c.json", c), Error);
+  CHECK(folder.files() == 0);
 }
 
 TEST_CASE("segments end where the plan says, and every segment_frames beyond it") {

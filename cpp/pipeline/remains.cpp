@@ -1,0 +1,226 @@
+#include "pipeline/remains.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace streamvsr {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& path) {
+  throw Error(ErrorKind::kOutputExists,
+              "'" + path +
+                  "' is in the way and is not the unfinished output of an earlier run; move it "
+                  "away, or give another output",
+              path, EEXIST);
+}
+
+std::string text_of(const std::string& path) {
+  const File file(path, O_RDONLY | O_NOFOLLOW);
+  std::string text(Checkpoint::kMostBytes + 1, '\0');
+  text.resize(file.read_at({reinterpret_cast<std::uint8_t*>(text.data()), text.size()}, 0));
+  return text;
+}
+
+[[noreturn]] void busy(const std::string& output, const std::string& part, const int owner) {
+  throw Error(ErrorKind::kBusy,
+              "another process" + (owner > 0 ? " (pid " + std::to_string(owner) + ")" : "") +
+                  " is writing '" + output + "' (it holds '" + part +
+                  "'); wait for its end, or give another output",
+              part, EBUSY);
+}
+
+// Under the lock: whether the name still leads to the file that was opened.
+bool still_named(const File& file) {
+  struct stat opened{};
+  struct stat named{};
+  return ::fstat(file.descriptor(), &opened) == 0 && ::lstat(file.path().c_str(), &named) == 0 &&
+         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+std::string joined(const std::vector<std::string>& sentences) {
+  std::string text;
+  for (const std::string& sentence : sentences) text += (text.empty() ? "" : "; ") + sentence;
+  return text;
+}
+
+constexpr const char* kStartOver = "resume=False (--resume no) starts over";
+
+[[noreturn]] void cannot(const Remains& remains, const std::string& why, const std::string& way) {
+  throw Error(
+      ErrorKind::kResume,
+      "the interrupted run on '" + remains.output + "' cannot be gone on with: " + why + ". " + way,
+      remains.output);
+}
+
+void check_same_job(const JobPlan& plan, const Remains& remains) {
+  const Checkpoint& c = *remains.checkpoint;
+  const std::string done = "; " + std::to_string(c.source.delivered) + " of about " +
+                           std::to_string(c.frames_total) + " frames are done";
+  if (const auto other = differences(c.identity.input, plan.identity.input); !other.empty())
+    cannot(remains, "it is about another input: " + joined(other) + done,
+           std::string("Give the same input to go on, or another output; ") + kStartOver);
+  if (const auto other = differences(c.identity.job, plan.identity.job); !other.empty())
+    cannot(remains, joined(other) + done,
+           std::string("Give the same parameters to go on; ") + kStartOver);
+  const auto other = differences(c.identity.environment, plan.identity.environment);
+  if (other.empty() && plan_hash(plan) != c.plan_hash)
+    cannot(remains, "its plan of times and segments differs" + done, kStartOver);
+  if (other.empty() || c.stage != Checkpoint::Stage::kRunning) return;
+  const auto headers = [](const Identity& i) { return i.environment.at("encoder's headers"); };
+  if (plan_hash(plan) != c.plan_hash || !c.identity.environment.contains("encoder's headers") ||
+      headers(c.identity) != headers(plan.identity))
+    cannot(remains, joined(other) + done, kStartOver);
+  if (plan.config.resume != ResumeMode::kFrames)
+    cannot(remains,
+           "the file would not be, byte for byte, that of one uninterrupted run: " + joined(other) +
+               done,
+           std::string("resume=\"frames\" (--resume frames) goes on all the same, with the same "
+                       "frames and times; ") +
+               kStartOver);
+}
+
+}  // namespace
+
+Remains find_remains(const std::string& output) {
+  Remains remains;
+  remains.output = output;
+  const std::string part = part_path(output);
+  const std::string checkpoint = checkpoint_path(output);
+  struct stat status{};
+  if (::lstat(checkpoint.c_str(), &status) == 0) {
+    if (!S_ISREG(status.st_mode)) refuse(checkpoint);
+    const std::string text = text_of(checkpoint);
+    try {
+      remains.checkpoint = checkpoint_from_json(text, checkpoint);
+    } catch (const Error& error) {
+      if (text.find("streamvsr checkpoint") == std::string::npos) refuse(checkpoint);
+      remains.unreadable = error.what();
+    }
+  }
+  if (::lstat(part.c_str(), &status) == 0) {
+    // A run that was killed before its first checkpoint left nothing in its `.part`.
+    if (!S_ISREG(status.st_mode) ||
+        (!remains.checkpoint && remains.unreadable.empty() && status.st_size > 0))
+      refuse(part);
+    remains.has_part = true;
+    remains.part_bytes = status.st_size;
+  }
+  if (::lstat(output.c_str(), &status) == 0 && S_ISREG(status.st_mode))
+    remains.output_bytes = status.st_size;
+  return remains;
+}
+
+std::optional<Checkpoint> choose_start(const JobPlan& plan, const Remains& remains) {
+  const ResumeMode mode = plan.config.resume;
+  if (mode == ResumeMode::kNever) return std::nullopt;
+  if (!remains.unreadable.empty()) cannot(remains, remains.unreadable, kStartOver);
+  const std::optional<Checkpoint>& c = remains.checkpoint;
+  const bool something = c && (c->stage != Checkpoint::Stage::kRunning || c->segments_done > 0);
+  // A committed file that was taken elsewhere leaves nothing to go on with.
+  const bool gone = c && c->stage == Checkpoint::Stage::kCommitted && !remains.has_part;
+  if (remains.finished()) {
+    check_same_job(plan, remains);
+    return c;
+  }
+  if (!something || gone) {
+    if (mode == ResumeMode::kDemand)
+      throw Error(ErrorKind::kResume,
+                  "there is nothing to go on with: no unfinished run on '" + remains.output +
+                      "' left a whole segment",
+                  remains.output);
+    return std::nullopt;
+  }
+  check_same_job(plan, remains);
+  if (!remains.has_part) cannot(remains, "'" + part_path(remains.output) + "' is gone", kStartOver);
+  if (remains.part_bytes < std::max(c->part.bytes, c->final_bytes))
+    cannot(remains,
+           "'" + part_path(remains.output) + "' has " + std::to_string(remains.part_bytes) +
+               " bytes, and " + std::to_string(std::max(c->part.bytes, c->final_bytes)) +
+               " had been written",
+           kStartOver);
+  if (c->stage != Checkpoint::Stage::kRunning) return c;  // finishing patches the beginning
+  const File part(part_path(remains.output), O_RDONLY | O_NOFOLLOW);
+  if (part_tail(part, c->part.bytes) != c->part_tail)
+    cannot(remains, "'" + part.path() + "' is not the file the checkpoint is about", kStartOver);
+  return c;
+}
+
+PartFile::PartFile(const std::string& output) : output_(output) {
+  find_remains(output);  // refuses what is not ours before it is opened for writing
+  file_ = File(part_path(output), O_CREAT | O_RDWR | O_NOFOLLOW);
+  if (!file_.try_lock()) busy(output, file_.path(), file_.lock_owner());
+  // Another run may have finished, and renamed the file, between the opening and the lock.
+  if (!still_named(file_)) busy(output, file_.path(), 0);
+  remains_ = find_remains(output);
+  remove_file(checkpoint_path(output) + ".tmp");
+  owned_ = !remains_.checkpoint && remains_.unreadable.empty();  // else its fate is to be decided
+}
+
+PartFile::~PartFile() {
+  if (!owned_) return;
+  // The checkpoint last: a `.part` without one would not be known as ours.
+  remove_file(file_.path());
+  remove_file(checkpoint_path(output_) + ".tmp");
+  remove_file(checkpoint_path(output_));
+}
+
+void PartFile::start_over() {
+  owned_ = true;
+  file_.truncate(0);
+}
+
+void PartFile::keep(const std::int64_t bytes) noexcept {
+  owned_ = false;
+  remove_file(checkpoint_path(output_) + ".tmp");
+  try {
+    if (bytes >= 0) file_.truncate(bytes);
+  } catch (const Error&) {  // NOLINT: the next run cuts the tail off
+  }
+}
+
+void PartFile::commit(const bool overwrite) {
+  rename_file(file_.path(), output_, overwrite);
+  owned_ = false;
+  // The output is whole and in its place: what fails from here on is no failure of the job.
+  try {
+    sync_directory(directory_of(output_));
+    forget_checkpoint(output_);
+  } catch (const Error&) {
+    remove_file(checkpoint_path(output_));
+  }
+}
+
+std::vector<std::string> remove_remains(const std::string& output) {
+  std::vector<std::string> removed;
+  if (!find_remains(output).any()) return removed;
+  const std::string part = part_path(output);
+  File file(part, O_CREAT | O_RDWR | O_NOFOLLOW);
+  if (!file.try_lock()) busy(output, part, file.lock_owner());
+  if (!still_named(file)) busy(output, part, 0);
+  const std::string checkpoint = checkpoint_path(output);
+  for (const std::string& path : {part, checkpoint + ".tmp", checkpoint}) {
+    struct stat status{};
+    if (::lstat(path.c_str(), &status) != 0) continue;
+    remove_file(path);
+    removed.push_back(path);
+  }
+  sync_directory(directory_of(output));
+  return removed;
+}
+
+int writer_of(const std::string& output) {
+  struct stat status{};
+  if (::lstat(part_path(output).c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return 0;
+  File file(part_path(output), O_RDONLY | O_NOFOLLOW);
+  if (file.try_lock()) return 0;
+  const int owner = file.lock_owner();
+  return owner > 0 ? owner : -1;
+}
+
+void forget_checkpoint(const std::string& output) {
+  remove_file(checkpoint_path(output));
+  sync_directory(directory_of(output));
+}
+
+}  // namespace streamvsr

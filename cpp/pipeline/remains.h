@@ -1,0 +1,78 @@
+// What an interrupted run leaves beside its output, and what a later one may do with it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "pipeline/checkpoint.h"
+
+namespace streamvsr {
+
+// The `.part` and the checkpoint as they lie on the disk.
+struct Remains {
+  std::string output;
+  std::optional<Checkpoint> checkpoint;
+  std::string unreadable;  // why a checkpoint of ours cannot be read; else empty
+  bool has_part = false;
+  std::int64_t part_bytes = 0;     // of the `.part`, torn tail included
+  std::int64_t output_bytes = -1;  // of a regular file under the output's name; -1: none
+
+  bool any() const { return has_part || checkpoint || !unreadable.empty(); }
+  // The output was renamed into place; only the checkpoint is still to be removed.
+  bool finished() const {
+    return checkpoint && checkpoint->stage == Checkpoint::Stage::kCommitted && !has_part &&
+           output_bytes == checkpoint->final_bytes;
+  }
+};
+
+// Refuses when something lies where the `.part` or the checkpoint of an output will go that no run
+// of ours left there: browsers and downloaders use the same suffix. Throws kOutputExists.
+Remains find_remains(const std::string& output);
+
+// Whether, and from where, a run goes on; nothing: it starts over. Throws kResume, saying what
+// differs and what can be done, where the remains are another job's or of no use.
+std::optional<Checkpoint> choose_start(const JobPlan& plan, const Remains& remains);
+
+// Purpose: holds the lock on the `.part` while a run lasts, and its end: the output, remains to go
+// on with, or nothing. Thread-safety: none.
+class PartFile {
+ public:
+  // Takes over what an interrupted run left, or makes an empty file. Throws kBusy, with the owner's
+  // process number, when another process works on the same output.
+  explicit PartFile(const std::string& output);
+  // Unless committed or kept: removes the `.part` and the checkpoint.
+  ~PartFile();
+  PartFile(const PartFile&) = delete;
+  PartFile& operator=(const PartFile&) = delete;
+
+  File& file() { return file_; }
+  // What lies there now that it is locked.
+  const Remains& remains() const { return remains_; }
+  // Empties it.
+  void start_over();
+  // Leaves the first `bytes` of it, all for a negative number, and the checkpoint in place.
+  void keep(std::int64_t bytes) noexcept;
+  // Gives the finished file its name. Throws kOutputExists when the name is taken and overwrite is
+  // not set.
+  void commit(bool overwrite);
+
+ private:
+  std::string output_;
+  File file_;
+  Remains remains_;
+  bool owned_ = false;
+};
+
+// Removes the remains of an interrupted run; returns the paths removed. Throws kBusy while a run is
+// under way.
+std::vector<std::string> remove_remains(const std::string& output);
+
+// The process that is writing an output; 0: none, -1: one that the kernel does not name.
+int writer_of(const std::string& output);
+
+// Removes a checkpoint whose output is in place.
+void forget_checkpoint(const std::string& output);
+
+}  // namespace streamvsr
