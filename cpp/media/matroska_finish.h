@@ -14,7 +14,8 @@ namespace streamvsr {
 // SeekHead, the durations, the checksums. A pure function of the bytes before data_end and of
 // ends_ms: how many muxers wrote the clusters, and what any of them knew, changes nothing. It may
 // be repeated after a kill at any place, over a header that it or a muxer's trailer patched in
-// part.
+// part. Tracks stay as the header has them: what a muxer learns of a codec from its packets, and
+// its trailer would fill in there, must have been known when the header was written.
 //
 // ends_ms: where each stream of the muxer ends (largest pts + duration), attachments included,
 // whose entries mean nothing. The index is durable before the header is touched; the rest is not at
