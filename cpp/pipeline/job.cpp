@@ -151,11 +151,11 @@ std::string Job::space_needed() const {
 std::string Job::keep(PartFile& part) noexcept {
   const std::int64_t frames = shared_->durable_frames.load();
   const std::int64_t bytes = shared_->durable_bytes.load();
-  const std::string name = "'" + part_path(plan_.config.output) + "'";
   if (frames == 0) return "; nothing is kept: the first segment was not complete";
   part.keep(bytes);
   return "; the first " + std::to_string(frames) + " of about " + std::to_string(plan_.frames) +
-         " frames are safe in " + name + ": the same call or command goes on with them";
+         " frames are safe in '" + part_path(plan_.config.output) +
+         "': the same call or command goes on with them";
 }
 
 void Job::run_stages(const Checkpoint& from, PartFile& part,
@@ -271,6 +271,7 @@ void Job::run_under_lock(const std::function<void(const Progress&)>& tick,
     throw Error(ErrorKind::kBusy,
                 "another process has worked on '" + output + "' meanwhile; run this again", output,
                 EBUSY);
+  if (!plan_.config.overwrite) refuse_existing(output);
   Checkpoint from = from_ ? *from_ : first_checkpoint();
   if (from_) {
     from.mixed = from.mixed || from.identity.environment != plan_.identity.environment;

@@ -76,17 +76,11 @@ void check_output(const JobConfig& config) {
                     std::to_string(NAME_MAX) + " bytes a name may have for the checkpoint's",
                 output, ENAMETOOLONG);
   const Remains remains = find_remains(output);
-  // A link counts as being there even when what it points to is not.
-  if (!remains.finished() && ::lstat(output.c_str(), &status) == 0) {
-    if (S_ISDIR(status.st_mode))
-      throw Error(ErrorKind::kOutputExists, "the output '" + output + "' is a directory", output,
-                  EISDIR);
-    if (!config.overwrite)
-      throw Error(ErrorKind::kOutputExists,
-                  "the output '" + output +
-                      "' exists already; pass overwrite=True (--overwrite) to replace it",
-                  output, EEXIST);
-  }
+  refuse_busy(output);
+  if (::lstat(output.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+    throw Error(ErrorKind::kOutputExists, "the output '" + output + "' is a directory", output,
+                EISDIR);
+  if (!config.overwrite && !remains.finished()) refuse_existing(output);
 }
 
 // Ends of segments by frame count, in presentation order: see JobConfig::segment_seconds.

@@ -218,6 +218,20 @@ int writer_of(const std::string& output) {
   return owner > 0 ? owner : -1;
 }
 
+void refuse_busy(const std::string& output) {
+  if (const int owner = writer_of(output); owner != 0) busy(output, part_path(output), owner);
+}
+
+void refuse_existing(const std::string& output) {
+  struct stat status{};
+  // A link counts as being there even when what it points to is not.
+  if (::lstat(output.c_str(), &status) == 0)
+    throw Error(ErrorKind::kOutputExists,
+                "the output '" + output +
+                    "' exists already; pass overwrite=True (--overwrite) to replace it",
+                output, EEXIST);
+}
+
 void forget_checkpoint(const std::string& output) {
   remove_file(checkpoint_path(output));
   sync_directory(directory_of(output));

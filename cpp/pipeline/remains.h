@@ -71,6 +71,10 @@ std::vector<std::string> remove_remains(const std::string& output);
 
 // The process that is writing an output; 0: none, -1: one that the kernel does not name.
 int writer_of(const std::string& output);
+// Throws kBusy when one is.
+void refuse_busy(const std::string& output);
+// Throws kOutputExists when something has the output's name already.
+void refuse_existing(const std::string& output);
 
 // Removes a checkpoint whose output is in place.
 void forget_checkpoint(const std::string& output);
