@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers import REPO, make_clip
 from hypothesis import settings
+from unfinished import LEFT, Unfinished, make_unfinished
 
 # Where many build on one result, the same cases every time; elsewhere new ones are looked for.
 settings.register_profile("ci", derandomize=True, print_blob=True)
@@ -90,3 +92,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip of two seconds with sound; 50 frames of 64 x 48, H.264 with B frames, AAC, in MP4."""
     return make_clip(tmp_path_factory.mktemp("clips") / "small.mp4", audio="aac")
+
+
+@pytest.fixture(scope="session")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second or more of work: 400 frames of 480 x 270."""
+    folder = tmp_path_factory.mktemp("clips")
+    return make_clip(
+        folder / "long.mp4", frames=400, width=480, height=270, options=("-preset", "ultrafast")
+    )
+
+
+@pytest.fixture(scope="session")
+def unfinished(tmp_path_factory: pytest.TempPathFactory) -> Unfinished:
+    """A job that failed half-way; to be looked at only."""
+    return make_unfinished(tmp_path_factory.mktemp("unfinished"))
+
+
+@pytest.fixture
+def target(unfinished: Unfinished, tmp_path: Path) -> Path:
+    """The output of a copy of that job, which may be gone on with, damaged or removed."""
+    for name in LEFT:
+        shutil.copy(unfinished.folder / name, tmp_path / name)
+    return tmp_path / "out.mp4"

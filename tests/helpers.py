@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -324,11 +325,20 @@ def cli_command(*arguments: PathLike) -> list[str]:
     return [sys.executable, "-m", "streamvsr", *(os.fspath(word) for word in arguments)]
 
 
-def cli(*arguments: PathLike, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    """Runs `streamvsr` to its end, whatever its exit code."""
+def cli(
+    *arguments: PathLike, timeout: float = 300, room: int | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Runs `streamvsr` to its end, whatever its exit code.
+
+    room: no file may grow beyond so many bytes, as if the disk were full then: ends a job at a
+    place that does not depend on speed. options: of subprocess.run().
+    """
+    if room is not None:
+        options["preexec_fn"] = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
     return subprocess.run(
-        cli_command(*arguments), capture_output=True, text=True, timeout=timeout, check=False
-    )
+        cli_command(*arguments), capture_output=True, text=True, timeout=timeout, check=False,
+        **options,
+    )  # fmt: skip
 
 
 def listing(folder: Path) -> dict[str, str]:

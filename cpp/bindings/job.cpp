@@ -207,7 +207,12 @@ void bind_job(py::module_& m) {
       .def_property_readonly(
           "stage", [](const JobStatus& s) { return stage_name(s.checkpoint().stage); },
           "running, finishing or committed")
-      .def_property_readonly("input", [](const JobStatus& s) { return s.checkpoint().input; })
+      .def_property_readonly(
+          "input", [](const JobStatus& s) { return s.checkpoint().input; },
+          "as the run was given it")
+      .def_property_readonly(
+          "input_identity", [](const JobStatus& s) { return s.checkpoint().identity.input; },
+          "the source's content, by name")
       .def_property_readonly("output", [](const JobStatus& s) { return s.remains.output; })
       .def_property_readonly("part_path",
                              [](const JobStatus& s) { return part_path(s.remains.output); })
@@ -215,7 +220,7 @@ void bind_job(py::module_& m) {
                              [](const JobStatus& s) { return checkpoint_path(s.remains.output); })
       .def_property_readonly(
           "options", [](const JobStatus& s) { return s.checkpoint().options; },
-          "as the run was given them, a JSON object")
+          "the text of JobConfig.options")
       .def_property_readonly(
           "job", [](const JobStatus& s) { return s.checkpoint().identity.job; },
           "what decides the output, by name")
@@ -241,13 +246,14 @@ void bind_job(py::module_& m) {
           "of the .part on the disk, 0 where there is none")
       .def_property_readonly(
           "writer", [](const JobStatus& s) { return s.writer; },
-          "process that is writing it now; 0: none, -1: one the kernel does not "
-          "name");
+          "process that is writing it now; 0: none, -1: one the kernel does not name");
   m.def("job_status", &job_status, py::arg("output"), py::call_guard<py::gil_scoped_release>(),
         "What an unfinished job on an output has done; None where there is none.");
   m.def("remove_remains", &remove_remains, py::arg("output"),
         py::call_guard<py::gil_scoped_release>(),
         "Removes what an unfinished job left; returns the paths removed.");
+  m.def("part_path", &part_path, py::arg("output"), "Where an output grows.");
+  m.def("checkpoint_path", &checkpoint_path, py::arg("output"), "Where its checkpoint lies.");
 }
 
 }  // namespace streamvsr

@@ -4,7 +4,9 @@
     >>> streamvsr.upscale("in.mp4", "out.mp4")  # doctest: +SKIP
 
 upscale() raises what goes wrong; StreamingVideoProcessor reports it in a ProcessResult; probe()
-says what is in a file. The same is on the command line: `streamvsr --help`.
+says what is in a file. A job that was interrupted goes on when the same call is made again;
+status() says how far it is, clean() removes it. All of it is on the command line, too:
+`streamvsr --help`.
 """
 
 from __future__ import annotations
@@ -20,8 +22,10 @@ from streamvsr.errors import (
     InternalError,
     MemoryLimitError,
     ModelError,
+    OutputBusyError,
     OutputError,
     OutputExistsError,
+    ResumeError,
     StoppedError,
     StreamvsrError,
 )
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from streamvsr.api import StreamingVideoProcessor, default_output_path, probe, upscale
     from streamvsr.config import StreamingConfig
     from streamvsr.models import Model, packaged_models
+    from streamvsr.remains import JobStatus, clean, status
     from streamvsr.result import ProcessResult
 
 __version__ = "0.1.0"
@@ -41,36 +46,44 @@ __all__ = [
     "InputError",
     "InputNotFoundError",
     "InternalError",
+    "JobStatus",
     "MediaInfo",
     "MemoryLimitError",
     "Model",
     "ModelError",
+    "OutputBusyError",
     "OutputError",
     "OutputExistsError",
     "ProcessResult",
     "Progress",
+    "ResumeError",
     "StoppedError",
     "StreamingConfig",
     "StreamingVideoProcessor",
     "StreamvsrError",
     "__version__",
+    "clean",
     "default_output_path",
     "packaged_models",
     "probe",
+    "status",
     "upscale",
 ]
 
 # Loaded when first asked for: the core brings FFmpeg's libraries with it.
 _HOMES = {
+    "JobStatus": "remains",
     "MediaInfo": "_core",
     "Model": "models",
     "ProcessResult": "result",
     "Progress": "_core",
     "StreamingConfig": "config",
     "StreamingVideoProcessor": "api",
+    "clean": "remains",
     "default_output_path": "api",
     "packaged_models": "models",
     "probe": "api",
+    "status": "remains",
     "upscale": "api",
 }
 

@@ -15,6 +15,7 @@ __all__: list[str] = [
     "ChapterInfo",
     "Job",
     "JobConfig",
+    "JobStatus",
     "MediaInfo",
     "NetworkInfo",
     "Plan",
@@ -22,8 +23,12 @@ __all__: list[str] = [
     "Report",
     "RowsEngine",
     "StreamInfo",
+    "checkpoint_path",
+    "job_status",
     "network_info",
+    "part_path",
     "probe",
+    "remove_remains",
 ]
 
 class StreamInfo:
@@ -326,6 +331,13 @@ class JobConfig:
     @network_path.setter
     def network_path(self, arg0: str) -> None: ...
     @property
+    def options(self) -> str:
+        """
+        what the user asked for, a JSON object, kept in the checkpoint
+        """
+    @options.setter
+    def options(self, arg0: str) -> None: ...
+    @property
     def passes(self) -> int:
         """
         how often the network is applied
@@ -346,6 +358,13 @@ class JobConfig:
         """
     @precision.setter
     def precision(self, arg0: str) -> None: ...
+    @property
+    def resume(self) -> str:
+        """
+        auto, yes, no or frames
+        """
+    @resume.setter
+    def resume(self, arg1: str) -> None: ...
     @property
     def scale(self) -> int:
         """
@@ -427,7 +446,10 @@ class Report:
     @property
     def enhancer(self) -> str: ...
     @property
-    def frames(self) -> int: ...
+    def frames(self) -> int:
+        """
+        in the output
+        """
     @property
     def output_bytes(self) -> int: ...
     @property
@@ -444,6 +466,11 @@ class Report:
     def read_seconds(self) -> float:
         """
         busy, without waits; so the next two
+        """
+    @property
+    def resumed_frames(self) -> int:
+        """
+        of them, done by earlier runs
         """
     @property
     def seconds(self) -> float: ...
@@ -491,6 +518,11 @@ class Plan:
         of the output
         """
     @property
+    def resumed_frames(self) -> int:
+        """
+        done by an earlier run
+        """
+    @property
     def segment_frames(self) -> int: ...
     @property
     def segments(self) -> int: ...
@@ -516,7 +548,7 @@ class Job:
         interval: typing.SupportsFloat | typing.SupportsIndex = 0.25,
     ) -> Report:
         """
-        Runs to the end with the GIL released; progress(Progress) is called about every `interval` seconds. Raises the first error; a KeyboardInterrupt or an exception of the callback stops the job and passes on. After any failure nothing is left behind.
+        Runs to the end with the GIL released; progress(Progress) is called about every `interval` seconds. Raises the first error; a KeyboardInterrupt or an exception of the callback stops the job and passes on. After a failure the whole segments are kept for a later run.
         """
     def stop(self) -> None:
         """
@@ -525,12 +557,101 @@ class Job:
     @property
     def plan(self) -> Plan: ...
 
+class JobStatus:
+    """
+    What an unfinished job has done.
+    """
+    @property
+    def checkpoint_path(self) -> str: ...
+    @property
+    def durable_bytes(self) -> int:
+        """
+        of the .part: whole segments
+        """
+    @property
+    def environment(self) -> dict[str, str]: ...
+    @property
+    def frames_done(self) -> int: ...
+    @property
+    def frames_total(self) -> int:
+        """
+        estimate
+        """
+    @property
+    def input(self) -> str:
+        """
+        as the run was given it
+        """
+    @property
+    def input_identity(self) -> dict[str, str]:
+        """
+        the source's content, by name
+        """
+    @property
+    def job(self) -> dict[str, str]:
+        """
+        what decides the output, by name
+        """
+    @property
+    def mixed(self) -> bool:
+        """
+        runs under different environments added to it
+        """
+    @property
+    def options(self) -> str:
+        """
+        the text of JobConfig.options
+        """
+    @property
+    def output(self) -> str: ...
+    @property
+    def part_bytes(self) -> int:
+        """
+        of the .part on the disk, 0 where there is none
+        """
+    @property
+    def part_path(self) -> str: ...
+    @property
+    def segments_done(self) -> int: ...
+    @property
+    def segments_total(self) -> int: ...
+    @property
+    def stage(self) -> str:
+        """
+        running, finishing or committed
+        """
+    @property
+    def writer(self) -> int:
+        """
+        process that is writing it now; 0: none, -1: one the kernel does not name
+        """
+
+def checkpoint_path(output: str) -> str:
+    """
+    Where its checkpoint lies.
+    """
+
+def job_status(output: str) -> JobStatus | None:
+    """
+    What an unfinished job on an output has done; None where there is none.
+    """
+
 def network_info(path: str) -> NetworkInfo:
     """
     Reads and checks a network file.
     """
 
+def part_path(output: str) -> str:
+    """
+    Where an output grows.
+    """
+
 def probe(path: str) -> MediaInfo:
     """
     What a file holds. Raises InputNotFoundError or InputError.
+    """
+
+def remove_remains(output: str) -> list[str]:
+    """
+    Removes what an unfinished job left; returns the paths removed.
     """

@@ -10,7 +10,7 @@ from streamvsr.errors import ConfigError
 # What others call the same thing.
 _ALIASES = {"h265": "hevc", "x265": "hevc", "libx265": "hevc", "x264": "h264", "libx264": "h264",
             "avc": "h264", "matroska": "mkv", "quicktime": "mov", "bfloat16": "bf16",
-            "float32": "fp32"}  # fmt: skip
+            "float32": "fp32", "yes": "True", "no": "False", "never": "False"}  # fmt: skip
 
 
 def unknown(what: str, name: str, valid: Iterable[str]) -> ConfigError:

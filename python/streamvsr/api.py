@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -11,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from streamvsr import _core
+from streamvsr.command import RESUME
 from streamvsr.config import CONTAINERS, StreamingConfig
 from streamvsr.errors import StreamvsrError
 from streamvsr.models import choose_model, microkernel_path
 from streamvsr.presets import check_preset, check_quality
 from streamvsr.progress import ProgressBar, ProgressCallback
+from streamvsr.remains import PathInput, kept_checkpoint, options_text
 from streamvsr.result import ProcessResult, failure, performance_report
 
-PathInput = str | os.PathLike[str]
 DEFAULT_PRESET = "theater_medium"
 DEFAULT_QUALITY = "balanced"
 
@@ -62,6 +62,9 @@ class StreamingVideoProcessor:
     ) -> ProcessResult:
         """Enhances one video. A failure comes back as a result with success=False.
 
+        What an interrupted call on the same output had done is not done again, see
+        StreamingConfig.resume; the output is, byte for byte, that of one uninterrupted call.
+
         Args:
             input_path: A seekable regular file with video in it.
             output_path: Where the result goes; None: default_output_path(input_path).
@@ -70,7 +73,8 @@ class StreamingVideoProcessor:
             progress: True shows a bar; a callable gets a Progress about four times a second.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C; what was done is kept, and the same call goes on with it.
+            KeyboardInterrupt: Ctrl-C; the whole segments are kept, and the same call goes on with
+                them.
             TypeError: An argument of the wrong type.
             Exception: Whatever progress raises.
         """
@@ -86,7 +90,7 @@ class StreamingVideoProcessor:
                 target = os.fspath(default_output_path(source, self.config.container))
             job = _core.Job(job_config(self.config, source, target))
         except (StreamvsrError, MemoryError) as error:
-            result = failure(error, time.monotonic() - started)
+            result = failure(error, time.monotonic() - started, kept_checkpoint(target))
         else:
             with self._lock:
                 self._jobs.add(job)
@@ -95,7 +99,7 @@ class StreamingVideoProcessor:
             try:
                 result = run_job(job, target, progress)
             except (StreamvsrError, MemoryError) as error:
-                result = failure(error, time.monotonic() - started)
+                result = failure(error, time.monotonic() - started, kept_checkpoint(target))
             finally:
                 with self._lock:
                     self._jobs.discard(job)
@@ -105,7 +109,10 @@ class StreamingVideoProcessor:
         return result
 
     def stop(self) -> None:
-        """Stops every process() that runs now, within a second; they report StoppedError."""
+        """Stops every process() that runs now, within a second; they report StoppedError.
+
+        Their whole segments are kept: the same call of process() goes on with them.
+        """
         with self._lock:
             self._stops += 1
             for job in self._jobs:
@@ -121,6 +128,9 @@ def upscale(
     **options: Any,
 ) -> ProcessResult:
     """Enhances one video and raises what goes wrong.
+
+    What an interrupted call on the same output had done is not done again, see
+    StreamingConfig.resume; the output is, byte for byte, that of one uninterrupted call.
 
     Args:
         input_path: A seekable regular file with video in it.
@@ -175,8 +185,8 @@ def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobCo
     choice = choose_model(config.model, config.scale)
     job = _core.JobConfig()
     job.input, job.output = source, target
-    job.resume = {True: "yes", False: "no"}.get(config.resume, str(config.resume))
-    job.options = json.dumps(config.to_dict())
+    job.resume = next(name for name in RESUME if RESUME[name] == config.resume)
+    job.options = options_text(config)
     job.overwrite, job.strict = config.overwrite, config.strict
     job.container = config.container or ""
     job.video_codec = config.codec

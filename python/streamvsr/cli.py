@@ -1,4 +1,4 @@
-"""The command line: `streamvsr upscale IN OUT`, `streamvsr probe IN`, `streamvsr models`."""
+"""The command line: `streamvsr upscale`, `status`, `clean`, `probe` and `models`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ OK, FAILED, REFUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 _EXIT_CODES = """\
 exit codes:
   0    done
-  1    the job failed while it ran
+  1    the job failed while it ran, or the question of "clean" was answered with no
   2    refused before any work: usage, input, output or options
-  130  interrupted by Ctrl-C; the unfinished output is removed
-  143  terminated by SIGTERM; the unfinished output is removed
+  130  interrupted by Ctrl-C
+  143  terminated by SIGTERM
+
+A job that fails, is interrupted or is killed keeps its whole segments in OUT.part: the same command
+goes on with them, and the output is the one of an uninterrupted run.
 """
 
 _EXAMPLES = """\
@@ -31,8 +34,13 @@ examples:
   streamvsr upscale film.mp4 film_4x.mp4 --scale 4 --codec hevc --crf 22
   streamvsr upscale film.mkv master.mkv --codec ffv1
   streamvsr upscale film.mp4 --encoder-option tune=film
+  streamvsr status film_2x.mkv
 
 """
+
+
+class _Terminated(SystemExit):
+    """SIGTERM came."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,19 +50,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     and, once its work is done, no longer SIGINT.
     """
     whole_program = arguments is None
+    options = argparse.Namespace()
     try:
         if whole_program:
             signal.signal(signal.SIGTERM, _terminate)
-        code = _run(_parser().parse_args(arguments))
+        code = _run(_parser().parse_args(arguments, options))
         if whole_program:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _Terminated) as end:
         if whole_program:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _complain("interrupted; an unfinished output was removed")
-        return INTERRUPTED
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        terminated = isinstance(end, _Terminated)
+        _complain(("terminated" if terminated else "interrupted") + _what_is_kept(options))
+        return TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away; what is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,7 +73,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(TERMINATED)
+    raise _Terminated(TERMINATED)
+
+
+def _what_is_kept(options: argparse.Namespace) -> str:
+    """What an upscale that was ended leaves, for the end of a sentence."""
+    target = getattr(options, "target", None)
+    if target is None:  # another command, or no work has begun
+        return ""
+    from streamvsr import display, remains
+    from streamvsr.errors import StreamvsrError
+
+    try:
+        found = remains.status(target)
+    except StreamvsrError:
+        return ""
+    if found is None and _identity(target) not in (None, options.target_before):
+        return f"; {target!r} was complete by then"
+    return display.kept_text(found)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Tells whether a path still leads to the same file; None where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _complain(message: str) -> None:
@@ -73,12 +110,9 @@ def _run(options: argparse.Namespace) -> int:
     # The core is loaded only now, so that --help answers at once.
     from streamvsr.errors import StreamvsrError
 
+    commands = {"upscale": _upscale, "status": _status, "clean": _clean, "probe": _probe}
     try:
-        if options.command == "upscale":
-            return _upscale(options)
-        if options.command == "probe":
-            return _probe(options)
-        return _models()
+        return commands.get(options.command, _models)(options)
     except (StreamvsrError, MemoryError) as error:
         _complain(" ".join(str(error).split()) or "out of memory")
         return REFUSED
@@ -97,6 +131,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"streamvsr {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_upscale(commands)
+    status = commands.add_parser(
+        "status",
+        help="say how far an interrupted or running job is",
+        description="Says what an unfinished job has done and needs, and which command goes on.",
+    )
+    status.add_argument("output", metavar="OUT", help="the output of the job")
+    status.add_argument("--json", action="store_true", help="everything there is, as JSON")
+    clean = commands.add_parser(
+        "clean",
+        help="remove what an interrupted job left",
+        description="Removes what an interrupted job left beside OUT, after asking; never OUT.",
+    )
+    clean.add_argument("output", metavar="OUT", help="the output of the job")
+    clean.add_argument("-y", "--yes", action="store_true", help="do not ask")
     probe = commands.add_parser(
         "probe", help="say what is in a file", description="Says what is in a media file."
     )
@@ -124,6 +172,12 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("input", metavar="IN", help="the video, a regular file")
     add("output", metavar="OUT", nargs="?", help="default: beside IN, with _enhanced in its name")
     add("-y", "--overwrite", action="store_true", help="replace OUT where it exists")
+    add(
+        "--resume", default="auto", metavar="auto|yes|no|frames",
+        help="what an interrupted job on OUT has done: auto goes on with it where there is one, "
+        "yes demands one, no starts over, frames goes on even where libraries or processor changed "
+        "(default: auto)",
+    )  # fmt: skip
     add("-q", "--quiet", action="store_true", help="print errors only")
 
     add = parser.add_argument_group("enhancement").add_argument
@@ -176,6 +230,8 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _config(options: argparse.Namespace) -> StreamingConfig:
+    from streamvsr._names import check_name
+    from streamvsr.command import RESUME
     from streamvsr.config import StreamingConfig
 
     return StreamingConfig(
@@ -188,6 +244,7 @@ def _config(options: argparse.Namespace) -> StreamingConfig:
         pixel_format=options.pixel_format,
         encoder_options=dict(options.encoder_option),
         container=options.container,
+        resume=RESUME[check_name("resume", options.resume, RESUME)],
         overwrite=options.overwrite,
         strict=options.strict,
         segment_seconds=options.segment_seconds,
@@ -204,6 +261,8 @@ def _upscale(options: argparse.Namespace) -> int:
 
     config = _config(options)
     target = options.output or str(api.default_output_path(options.input, config.container))
+    options.target_before = _identity(target)
+    options.target = target
     job = _core.Job(api.job_config(config, options.input, target))
     try:
         announced = list(job.plan.warnings)
@@ -227,6 +286,79 @@ def _upscale(options: argparse.Namespace) -> int:
     return OK
 
 
+def _status(options: argparse.Namespace) -> int:
+    from streamvsr import display, remains
+
+    target = _output_of(options.output)
+    found = remains.status(target)
+    if options.json:
+        told = {"output": target, "output_bytes": _size(target), "unfinished": found is not None}
+        if found is not None:
+            told |= found.to_dict()
+        print(json.dumps(told, indent=2))
+    else:
+        print(display.status_text(found) if found else _nothing(target))
+    return OK
+
+
+def _clean(options: argparse.Namespace) -> int:
+    from streamvsr import display, remains
+    from streamvsr.errors import OutputBusyError, ResumeError
+
+    target = _output_of(options.output)
+    try:
+        found = remains.status(target)
+        lost = display.lost_text(found)
+    except ResumeError as error:
+        found, lost = None, f"how many frames they hold is unknown: {error}"
+    if found is not None and found.writer is not None:
+        who = f"process {found.writer}" if found.writer > 0 else "another process"
+        raise OutputBusyError(f"{who} is writing {target!r}: end it first", target)
+    sizes = remains.leftovers(target)
+    if not sizes:
+        print(_nothing(target))
+        return OK
+    for path, size in sizes.items():
+        print(f"{path}: {display.size_text(size)}")
+    print(lost)
+    if not options.yes:
+        if not sys.stdin.isatty():
+            _complain("nothing is removed: there is nobody to ask; -y removes without asking")
+            return REFUSED
+        if input("remove? [y/N] ").strip().lower() not in ("y", "yes"):
+            _complain("nothing is removed")
+            return FAILED
+    print(f"removed: {', '.join(remains.clean(target))}")
+    return OK
+
+
+def _output_of(path: str) -> str:
+    """The output that is meant where its unfinished file or its checkpoint is named."""
+    from streamvsr import remains
+
+    for suffix in (".part", ".streamvsr.json"):
+        stem = path.removesuffix(suffix)
+        if stem != path and path in remains.leftovers(stem):
+            return stem
+    return path
+
+
+def _size(path: str) -> int | None:
+    return os.path.getsize(path) if os.path.isfile(path) else None
+
+
+def _nothing(target: str) -> str:
+    from streamvsr.display import size_text
+
+    size = _size(target)
+    if size is None:
+        return f"nothing unfinished on {target!r}, which is not there either"
+    return (
+        f"nothing unfinished on {target!r}, which is there ({size_text(size)}): "
+        "an output gets its name once it is complete"
+    )
+
+
 def _probe(options: argparse.Namespace) -> int:
     from streamvsr import api, display
 
@@ -238,7 +370,7 @@ def _probe(options: argparse.Namespace) -> int:
     return OK
 
 
-def _models() -> int:
+def _models(options: argparse.Namespace) -> int:
     from streamvsr import display
     from streamvsr.models import packaged_models
 

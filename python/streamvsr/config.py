@@ -43,9 +43,9 @@ class StreamingConfig:
             default: that of the source, or the nearest one the encoder takes.
         encoder_options: Further options of the encoder, by FFmpeg's names; empty by default.
         container: Of the output: "mp4", "mov" or "mkv". None, the default: from its suffix.
-        resume: What to do about an interrupted run on the same output: "auto" goes on where there is
-            one; True does, and it is an error when there is none; False starts over; "frames" goes
-            on even where libraries or processor changed: the frames are then those of an
+        resume: What to do about an interrupted run on the same output: "auto" goes on where there
+            is one; True does, and it is an error when there is none; False starts over; "frames"
+            goes on even where libraries or processor changed: the frames are then those of an
             uninterrupted run, the bytes are not. Default "auto".
         overwrite: True replaces an output that exists; default False: refused.
         strict: True turns damage in the source into an error; default False: what decodes is
@@ -107,8 +107,7 @@ class StreamingConfig:
         ):
             raise _wrong_type("pixel_format", "a name such as 'yuv420p' or None", self.pixel_format)
         object.__setattr__(self, "encoder_options", _options(self.encoder_options))
-        if not isinstance(self.resume, bool):
-            _choice("resume", self.resume, ("auto", "frames"))
+        _resume(self.resume)
         _boolean("overwrite", self.overwrite)
         _boolean("strict", self.strict)
         _number("segment_seconds", self.segment_seconds, 0.5, 600)
@@ -156,6 +155,15 @@ def _choice(name: str, value: object, choices: tuple[str, ...], none: bool = Fal
         raise _wrong_type(name, f"one of {_listed(choices)}{' or None' if none else ''}", value)
     if value not in choices:
         raise unknown(name, value, choices)
+
+
+def _resume(value: object) -> None:
+    if isinstance(value, bool):
+        return
+    if not isinstance(value, str):
+        raise _wrong_type("resume", "'auto', True, False or 'frames'", value)
+    if value not in ("auto", "frames"):
+        raise unknown("resume", value, ("auto", "True", "False", "frames"))
 
 
 def _boolean(name: str, value: object) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from streamvsr._core import MediaInfo, Plan, StreamInfo
     from streamvsr.models import Model
+    from streamvsr.remains import JobStatus
     from streamvsr.result import ProcessResult
 
 
@@ -79,21 +80,28 @@ def _stream_text(stream: StreamInfo) -> str:
 
 
 def plan_text(source: str, target: str, plan: Plan) -> str:
-    """What a job is about to do, in two lines."""
-    return (
+    """What a job is about to do, a line each for input, output and an earlier run's work."""
+    text = (
         f"{source}: {plan.source_codec} {plan.width}x{plan.height}, about {plan.frames} frames, "
         f"{time_text(plan.duration)}\n"
         f"{target}: {plan.output_width}x{plan.output_height} {plan.pixel_format}, "
         f"{plan.encoder}; {plan.enhancer}"
     )
+    if plan.resumed_frames:
+        text += f"\ngoing on with an interrupted run: {plan.resumed_frames} frames are done"
+    return text
 
 
 def summary_text(source: str, result: ProcessResult) -> str:
     """What a job did: frames, speed, memory and sizes."""
     report = result.performance_report
+    earlier = report["resumed_frames"]
+    done = f"{report['frames']} frames"
+    if earlier:
+        done += f", {earlier} of them by an earlier run and {report['frames'] - earlier}"
     lines = [
         f"{result.output_path}: {report['output_width']}x{report['output_height']}, "
-        f"{report['frames']} frames in {time_text(report['seconds'])} "
+        f"{done} in {time_text(report['seconds'])} "
         f"({report['frames_per_second']:.2f} frames/s)",
         f"  busy    read {report['read_seconds']:.1f} s, "
         f"compute {report['compute_seconds']:.1f} s, "
@@ -106,6 +114,75 @@ def summary_text(source: str, result: ProcessResult) -> str:
     if report["damaged_frames"]:
         lines.append(f"  damage  {report['damaged_frames']} frames of the source")
     return "\n".join(lines)
+
+
+_INPUT_STATES = {
+    "unchanged": "of the same size as then",
+    "changed": "its size is not what it was: the job cannot go on with it",
+    "missing": "not there: the job needs it to go on",
+}
+_STAGES = {
+    "running": "unfinished",
+    "finishing": "all frames are in the file, which is not finished",
+    "committed": "finished, but not yet under its name",
+}
+
+
+def status_text(status: JobStatus) -> str:
+    """What an unfinished job has done and needs, and the command that goes on with it."""
+    saved = status.saved.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    decides = (f"{name} {_short(value)}" for name, value in status.parameters.items())
+    lines = [
+        f"{status.output}: {_STAGES[status.stage]}; {status.frames_done} of about "
+        f"{status.frames_total} frames ({status.percent:.1f} %), "
+        f"{status.segments_done} of about {status.segments_total} segments",
+        f"  input    {status.input}, {_INPUT_STATES[status.input_state]}",
+        f"  file     {status.part_path}, {size_text(status.part_bytes)}, "
+        f"{size_text(status.durable_bytes)} of it whole segments",
+        f"  saved    {saved}, {status.checkpoint_path}",
+        f"  job      {', '.join(decides)}",
+    ]
+    if status.remaining_bytes:
+        lines.append(f"  space    the rest needs about {size_text(status.remaining_bytes)}")
+    if status.mixed:
+        lines.append("  mixed    runs under different libraries or processors added to it")
+    if status.writer is not None:
+        who = f"process {status.writer}" if status.writer > 0 else "another process"
+        return "\n".join([*lines, f"  writer   {who} is writing it now"])
+    lines.append("  writer   none")
+    if status.part_bytes < status.durable_bytes:
+        lines.append("the file lost its end: the job cannot go on; --resume no starts it over")
+    elif status.command is None:
+        lines.append("its options are not known to this version, which cannot say what goes on")
+    else:
+        goes_on = "this goes on" if status.keeps_work else "no segment is whole: this starts over"
+        lines += [f"{goes_on}:", f"  {status.command}"]
+    return "\n".join(lines)
+
+
+def _short(value: str) -> str:
+    is_digest = len(value) == 64 and set(value) <= set("0123456789abcdef")
+    return f"{value[:12]}..." if is_digest else value
+
+
+def kept_text(status: JobStatus | None) -> str:
+    """What a run that was ended leaves, for the end of a sentence, and what goes on with it."""
+    if status is None or not status.keeps_work:
+        return "; nothing is kept: no segment was whole"
+    if status.writer is not None:
+        return ""
+    text = (
+        f"; the first {status.frames_done} of about {status.frames_total} frames are safe in "
+        f"{status.part_path!r}"
+    )
+    return text if status.command is None else f"{text}. This goes on:\n  {status.command}"
+
+
+def lost_text(status: JobStatus | None) -> str:
+    """What is lost when an unfinished job's files are removed."""
+    if status is None or not status.keeps_work:
+        return "no frame that is done would be lost"
+    return f"the {status.frames_done} of about {status.frames_total} frames done would be lost"
 
 
 def models_text(models: Sequence[Model]) -> str:

@@ -70,11 +70,11 @@ class OutputError(StreamvsrError, OSError):
 
 
 class OutputBusyError(OutputError, BlockingIOError):
-    """Another process is writing the same output; the message names its process number."""
+    """Another process is writing the same output; the message names it where the system does."""
 
 
 class ResumeError(StreamvsrError, ValueError):
-    """What an interrupted run left cannot be gone on with; the message says why and what can."""
+    """What an interrupted run left cannot be gone on with; the message says why, and what can."""
 
 
 class MemoryLimitError(StreamvsrError, MemoryError):
@@ -86,7 +86,7 @@ class ModelError(StreamvsrError, ValueError):
 
 
 class StoppedError(StreamvsrError, RuntimeError):
-    """stop() ended the run; what was done is kept, and the same call goes on with it."""
+    """stop() ended the run; its whole segments are kept, and the same call goes on with them."""
 
 
 class InternalError(StreamvsrError, RuntimeError):

@@ -100,6 +100,11 @@ def choose_model(model: str | os.PathLike[str] | None, scale: int) -> ModelChoic
     return ModelChoice(os.fspath(path), passes)
 
 
+def is_path(model: str) -> bool:
+    """True for a model given by its file's path, False for a name."""
+    return model.endswith(".safetensors") or os.sep in model
+
+
 def microkernel_path() -> str:
     """The shared object with libtorch's microkernels, ready to be opened; "" without one.
 
@@ -135,6 +140,6 @@ def _find(model: str | os.PathLike[str] | None) -> Path:
     name = os.fspath(model)
     if isinstance(model, str) and name in packaged:
         return packaged[name]
-    if name.endswith(".safetensors") or os.sep in name or not isinstance(model, str):
+    if is_path(name) or not isinstance(model, str):
         return Path(name)  # the core says what is wrong with it
     raise unknown("model", name, (*packaged, NEAREST))

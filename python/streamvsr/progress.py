@@ -19,7 +19,7 @@ class ProgressBar:
     """
 
     def __init__(self, plan: Plan, file: TextIO | None = None) -> None:
-        """Draws the empty bar.
+        """Draws the bar: empty, or as far as an earlier run had come, and then it says so.
 
         Args:
             plan: Of the job; its estimate of the frames is the bar's length.
@@ -28,7 +28,12 @@ class ProgressBar:
         from tqdm.auto import tqdm
 
         self._bar: Any = tqdm(
-            total=plan.frames or None, unit="frame", file=file, dynamic_ncols=True
+            desc=f"going on at frame {plan.resumed_frames}" if plan.resumed_frames else None,
+            initial=plan.resumed_frames,
+            total=plan.frames or None,
+            unit="frame",
+            file=file,
+            dynamic_ncols=True,
         )
 
     def __call__(self, progress: Progress) -> None:

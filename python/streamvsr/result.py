@@ -26,7 +26,8 @@ class ProcessResult:
         warnings: What the output cannot hold or had to change, and damage met; one sentence each.
         performance_report: Figures of the run, see performance_report(); empty after a failure.
         quality_metrics: Measured quality by name; empty where nothing was measured.
-        checkpoint_path: File from which an interrupted job can go on; None where there is none.
+        checkpoint_path: After a failure that keeps the whole segments, the checkpoint from which
+            the same call goes on; else None.
         error: What went wrong, one sentence; None after success.
         error_message: The same as error.
         exception: The failure as an exception; None after success.
@@ -53,12 +54,15 @@ class ProcessResult:
             raise self.exception
 
 
-def failure(error: StreamvsrError | MemoryError, seconds: float) -> ProcessResult:
+def failure(
+    error: StreamvsrError | MemoryError, seconds: float, checkpoint_path: str | None = None
+) -> ProcessResult:
     """The result of a job that failed after some seconds of wall time."""
     message = str(error) or "out of memory"
     return ProcessResult(
         success=False,
         processing_time=seconds,
+        checkpoint_path=checkpoint_path,
         error=message,
         error_message=message,
         exception=error,
@@ -68,18 +72,22 @@ def failure(error: StreamvsrError | MemoryError, seconds: float) -> ProcessResul
 def performance_report(plan: Plan, report: Report) -> dict[str, Any]:
     """The figures of a finished run.
 
-    frames, damaged_frames, segments: counts. seconds: wall time; read_seconds, compute_seconds,
-    write_seconds: each stage's busy time; cpu_seconds: of all threads. frames_per_second: mean.
-    bytes_read, bytes_written, output_bytes. peak_frames_mb: frames and packets in flight;
-    peak_memory_mb: resident memory of the process. width, height, output_width, output_height:
-    pixels. enhancer, encoder: one line each.
+    frames, damaged_frames, segments: counts over the whole output; resumed_frames: how many of the
+    frames earlier, interrupted runs had done. All further figures are of this run alone. seconds:
+    wall time; read_seconds, compute_seconds, write_seconds: each stage's busy time; cpu_seconds: of
+    all threads. frames_per_second: mean, of the frames this run did. bytes_read, bytes_written,
+    output_bytes. peak_frames_mb: frames and packets in flight; peak_memory_mb: resident memory of
+    the process. width, height, output_width, output_height: pixels. enhancer, encoder: one line
+    each.
     """
+    done_now = report.frames - report.resumed_frames
     return {
         "frames": report.frames,
+        "resumed_frames": report.resumed_frames,
         "damaged_frames": report.damaged_frames,
         "segments": report.segments,
         "seconds": report.seconds,
-        "frames_per_second": report.frames / report.seconds if report.seconds > 0 else 0.0,
+        "frames_per_second": done_now / report.seconds if report.seconds > 0 else 0.0,
         "read_seconds": report.read_seconds,
         "compute_seconds": report.compute_seconds,
         "write_seconds": report.write_seconds,

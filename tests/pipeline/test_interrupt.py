@@ -1,4 +1,5 @@
-"""Interruption at any moment: no hang, nothing left over. Several jobs in one process.
+"""Interruption at any moment: no hang, and the same call ends in the bytes of a run that was left
+alone. Several jobs in one process.
 
 STREAMVSR_INTERRUPTS sets how often Ctrl-C is tried (5 by default); STREAMVSR_SEED repeats a run.
 """
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +35,25 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
+@dataclass(frozen=True)
+class WholeRun:
+    """Undisturbed runs of the program."""
+
+    seconds: float  # of the quicker one
+    files: dict[str, bytes]  # what they made, by container
+
+
 @pytest.fixture(scope="module")
-def whole_run(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> float:
-    """Seconds that an undisturbed run of the program takes."""
-    target = tmp_path_factory.mktemp("whole") / "out.mp4"
-    begun = time.monotonic()
-    subprocess.run(_command(clip, target), check=True, capture_output=True, timeout=300)
-    return time.monotonic() - begun
+def whole_run(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> WholeRun:
+    seconds, files = [], {}
+    for container in ("mp4", "mkv"):
+        target = tmp_path_factory.mktemp("whole") / f"out.{container}"
+        begun = time.monotonic()
+        subprocess.run(_command(clip, target), check=True, capture_output=True, timeout=300)
+        seconds.append(time.monotonic() - begun)
+        files[container] = target.read_bytes()
+        assert numbers(target) == list(range(FRAMES))
+    return WholeRun(min(seconds), files)
 
 
 def _command(source: Path, target: Path) -> list[str]:
@@ -52,10 +66,10 @@ def _command(source: Path, target: Path) -> list[str]:
 @pytest.mark.parametrize("attempt", range(INTERRUPTS))
 @pytest.mark.parametrize("container", ["mp4", "mkv"])
 def test_ctrl_c_at_any_moment(
-    clip: Path, whole_run: float, tmp_path: Path, container: str, attempt: int
+    clip: Path, whole_run: WholeRun, tmp_path: Path, container: str, attempt: int
 ) -> None:
     print(f"STREAMVSR_SEED={SEED}")
-    moment = random.Random(f"{SEED} {container} {attempt}").uniform(0.0, whole_run)
+    moment = random.Random(f"{SEED} {container} {attempt}").uniform(0.0, whole_run.seconds)
     target = tmp_path / f"out.{container}"
     program = subprocess.Popen(
         _command(clip, target), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -77,30 +91,28 @@ def test_ctrl_c_at_any_moment(
         assert program.returncode == 130, said
         assert "interrupted" in said
         assert took < 5, f"{took:.2f} s to stop after {moment:.2f} s"
-    left = listing(tmp_path)
-    if left or program.returncode == 0:  # the output was complete before the interrupt came
-        assert left.keys() == {target.name}
-        assert numbers(target) == list(range(FRAMES))
+    left = _remains(tmp_path, target)
+    if not target.exists():  # else the output was complete before the interrupt came
+        assert program.returncode == 130
+        assert ("are safe in" if left else "nothing is kept") in said
+        again = subprocess.run(_command(clip, target), capture_output=True, text=True, timeout=300)
+        assert again.returncode == 0, again.stderr
+        assert ("by an earlier run" in again.stdout) == bool(left)
+    assert listing(tmp_path).keys() == {target.name}
+    assert target.read_bytes() == whole_run.files[container]
 
 
-def test_termination_cleans_up(clip: Path, tmp_path: Path) -> None:
-    program = subprocess.Popen(
-        _command(clip, tmp_path / "out.mp4"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    try:
-        assert program.stderr is not None
-        assert program.stderr.readline()
-        program.send_signal(signal.SIGTERM)
-        program.communicate(timeout=20)
-    finally:
-        program.kill()
-        program.wait()
-    assert program.returncode == 143
-    assert listing(tmp_path) == {}
+def _remains(folder: Path, target: Path) -> bool:
+    """Whether a job left something to go on with; holds that nothing else lies in its folder."""
+    left = listing(folder).keys() - {target.name}
+    assert left in (set(), {f"{target.name}.part", f"{target.name}.streamvsr.json"})
+    return bool(left)
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.05, 0.5])
-def test_stop_from_another_thread(clip: Path, tmp_path: Path, delay: float) -> None:
+def test_stop_from_another_thread(
+    clip: Path, whole_run: WholeRun, tmp_path: Path, delay: float
+) -> None:
     processor = StreamingVideoProcessor(FAST)
     results: list[ProcessResult] = []
     before = _threads()
@@ -119,11 +131,18 @@ def test_stop_from_another_thread(clip: Path, tmp_path: Path, delay: float) -> N
         return
     assert took < 1, f"{took:.2f} s to stop"
     assert isinstance(results[0].exception, StoppedError)
-    assert listing(tmp_path) == {}
+    left = _remains(tmp_path, tmp_path / "out.mp4")
+    kept = f"{tmp_path / 'out.mp4'}.streamvsr.json" if left else None
+    assert results[0].checkpoint_path == kept
     patience = time.monotonic() + 1
     while _threads() - before and time.monotonic() < patience:
         time.sleep(0.01)
     assert _threads() - before == set()
+    again = processor.process(clip, tmp_path / "out.mp4")
+    assert again.success, again.error
+    assert (again.performance_report["resumed_frames"] > 0) == left
+    assert listing(tmp_path).keys() == {"out.mp4"}
+    assert (tmp_path / "out.mp4").read_bytes() == whole_run.files["mp4"]
 
 
 def _threads() -> set[str]:
@@ -179,4 +198,5 @@ def test_stopping_one_leaves_the_other(clip: Path, tmp_path: Path) -> None:
         thread.join(timeout=300)
     assert isinstance(results["1.mp4"].exception, StoppedError)
     assert results["2.mp4"].success, results["2.mp4"].error
-    assert listing(tmp_path).keys() == {"2.mp4"}
+    assert results["2.mp4"].checkpoint_path is None
+    assert listing(tmp_path).keys() - {"1.mp4.part", "1.mp4.streamvsr.json"} == {"2.mp4"}

@@ -179,6 +179,11 @@ def test_the_output_appears_meanwhile(tmp_path: Path, small_clip: Path) -> None:
     result = processor.process(long_clip, target, progress=meddle)
     assert isinstance(result.exception, errors.OutputExistsError), repr(result.exception)
     assert target.read_text() == "precious"
+    # The work is kept: with the file out of the way only the name is missing.
+    target.unlink()
+    again = processor.process(long_clip, target)
+    assert again.success, again.error
+    assert again.performance_report["resumed_frames"] == again.frames_processed == 400
     assert listing(tmp_path).keys() == {"in.mp4", "out.mp4"}
 
 

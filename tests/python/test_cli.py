@@ -17,7 +17,16 @@ FAST = ["--model", "nearest", "--encoder-preset", "ultrafast"]
 def test_help_can_be_read() -> None:
     done = cli("--help")
     assert done.returncode == 0
-    for word in ("upscale", "probe", "models", "examples:", "exit codes:", "130"):
+    for word in (
+        "upscale",
+        "status",
+        "clean",
+        "probe",
+        "models",
+        "examples:",
+        "exit codes:",
+        "130",
+    ):
         assert word in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
 
@@ -40,6 +49,8 @@ def test_help_of_upscale_names_every_option() -> None:
         ["enlarge", "in.mp4"],
         ["upscale", "in.mp4", "out.mp4", "--crf", "good"],
         ["upscale", "in.mp4", "out.mp4", "--encoder-option", "tune"],
+        ["status"],
+        ["clean"],
     ],
 )
 def test_wrong_usage_is_2(arguments: list[str]) -> None:
@@ -50,7 +61,8 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
 
 
 def test_an_option_that_cannot_work_is_2(tmp_path: Path, small_clip: Path) -> None:
-    for options in (["--codec", "h265"], ["--crf", "99"], ["--scale", "5"], ["--model", "x2"]):
+    for options in (["--codec", "h265"], ["--crf", "99"], ["--scale", "5"], ["--model", "x2"],
+                    ["--resume", "true"]):  # fmt: skip
         done = cli("upscale", small_clip, tmp_path / "out.mp4", *options)
         assert done.returncode == 2, done
         assert done.stderr.startswith("streamvsr: ")
@@ -95,7 +107,7 @@ def test_upscale_passes_every_option_on(tmp_path: Path, small_clip: Path) -> Non
         "--crf", "30", "--encoder-preset", "ultrafast", "--pixel-format", "yuv420p10le",
         "--encoder-option", "x265-params=keyint=5", "--container", "mkv", "--strict",
         "--max-memory-mb", "64", "--segment-seconds", "1", "--encoder-threads", "1",
-        "--decoder-threads", "1", "--compute-threads", "1",
+        "--decoder-threads", "1", "--compute-threads", "1", "--resume", "no",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     video = streamvsr.probe(target).streams[0]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from streamvsr import cli
+from streamvsr.command import upscale_command
 from streamvsr.config import (
     CODECS,
     CONTAINERS,
@@ -18,10 +23,15 @@ from streamvsr.config import (
     StreamingConfig,
 )
 from streamvsr.errors import ConfigError
+from streamvsr.models import is_path
+from streamvsr.remains import options_text
 
 NAMES = [field.name for field in fields(StreamingConfig)]
 _threads = st.integers(0, 128)
-_options = st.dictionaries(st.text(min_size=1), st.text() | st.integers() | st.floats())
+# FFmpeg's names hold no "=", which parts name and value on the command line.
+_names = st.text(min_size=1).filter(lambda name: "=" not in name)
+_options = st.dictionaries(_names, st.text() | st.integers() | st.floats())
+_paths = st.text(min_size=1).filter(lambda path: "\0" not in path)
 
 VALID: dict[str, st.SearchStrategy[Any]] = {
     "scale": st.sampled_from(SCALES),
@@ -33,6 +43,7 @@ VALID: dict[str, st.SearchStrategy[Any]] = {
     "pixel_format": st.none() | st.sampled_from(["yuv420p", "yuv420p10le"]),
     "encoder_options": _options,
     "container": st.none() | st.sampled_from(CONTAINERS),
+    "resume": st.booleans() | st.sampled_from(["auto", "frames"]),
     "overwrite": st.booleans(),
     "strict": st.booleans(),
     "segment_seconds": st.floats(0.5, 600) | st.integers(1, 600),
@@ -54,6 +65,44 @@ def test_valid_options_survive_a_round_trip(options: dict[str, Any]) -> None:
     for name, value in options.items():
         if name != "encoder_options":
             assert getattr(config, name) == value
+
+
+@given(options=st.fixed_dictionaries({}, optional=VALID), source=_paths, target=_paths)
+@example(options={"encoder_options": {"-tune": "-film"}}, source="-in.mp4", target="--")
+def test_valid_options_survive_the_command_line(
+    options: dict[str, Any], source: str, target: str
+) -> None:
+    config = StreamingConfig.from_dict(options)
+    line = shlex.join(upscale_command(source, target, config))
+    read = cli._parser().parse_args(shlex.split(line)[1:])
+    assert cli._config(read) == config
+    assert [read.input, read.output] == [
+        path if path[0] != "-" else f"./{path}" for path in (source, target)
+    ]
+
+
+@given(options=st.fixed_dictionaries({}, optional=VALID))
+def test_valid_options_survive_a_checkpoint(options: dict[str, Any]) -> None:
+    config = StreamingConfig.from_dict(options)
+    kept = json.loads(options_text(config))
+    assert kept.pop("directory") == os.getcwd()
+    assert StreamingConfig.from_dict(kept) == config
+
+
+def test_a_name_that_is_not_utf8_is_replaced_in_a_checkpoint() -> None:
+    kept = json.loads(options_text(StreamingConfig(model="caf\udce9/net.safetensors")))
+    assert kept["model"] == "caf?/net.safetensors"
+
+
+def test_a_path_stays_a_path_in_a_checkpoint() -> None:
+    kept = json.loads(options_text(StreamingConfig(model=Path("network"))))
+    assert is_path(kept["model"])
+    assert Path(kept["model"]) == Path("network")
+
+
+def test_defaults_need_no_words() -> None:
+    line = upscale_command("in.mp4", "out.mp4", StreamingConfig())
+    assert line == ["streamvsr", "upscale", "in.mp4", "out.mp4"]
 
 
 @given(name=st.sampled_from(NAMES), where=st.integers(1, 30))
@@ -90,6 +139,9 @@ def test_a_misspelt_key_names_the_right_one(name: str, where: int) -> None:
         ({"encoder_options": {"": "film"}}, "non-empty"),
         ({"container": "mp5"}, "did you mean 'mp4'"),
         ({"container": "webm"}, "valid: mkv, mov, mp4"),
+        ({"resume": "yes"}, "did you mean 'True'"),
+        ({"resume": "frame"}, "did you mean 'frames'"),
+        ({"resume": None}, "'auto', True, False or 'frames'"),
         ({"overwrite": 1}, "True or False"),
         ({"strict": "yes"}, "True or False"),
         ({"segment_seconds": 0}, "from 0.5 to 600"),

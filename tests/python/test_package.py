@@ -22,9 +22,15 @@ def test_another_name_is_not() -> None:
         _ = streamvsr.upscail
 
 
-def test_the_version_is_the_projects() -> None:
-    project = (REPO / "pyproject.toml").read_text()
-    found = re.search(r'^version = "(.+)"$', project, re.MULTILINE)
+@pytest.mark.parametrize(
+    ("file", "pattern"),
+    [
+        ("pyproject.toml", r'^version = "(.+)"$'),
+        ("CMakeLists.txt", r"^project\(streamvsr VERSION ([\d.]+) "),
+    ],
+)
+def test_the_version_is_the_projects(file: str, pattern: str) -> None:
+    found = re.search(pattern, (REPO / file).read_text(), re.MULTILINE)
     assert found is not None
     assert streamvsr.__version__ == found.group(1)
 

@@ -1,0 +1,40 @@
+"""The command line that a configuration stands for: the inverse of what cli.py reads."""
+
+from __future__ import annotations
+
+from streamvsr.config import StreamingConfig
+
+# StreamingConfig.resume by its name on the command line.
+RESUME: dict[str, bool | str] = {"auto": "auto", "yes": True, "no": False, "frames": "frames"}
+
+
+def upscale_command(source: str, target: str, config: StreamingConfig) -> list[str]:
+    """The words of `streamvsr upscale` that make this configuration; defaults are left out."""
+    words = ["streamvsr", "upscale", _path(source), _path(target)]
+    defaults = StreamingConfig().to_dict()
+    for name, value in config.to_dict().items():
+        option = "--" + name.replace("_", "-")
+        if name == "encoder_options":
+            for key, setting in value.items():
+                words += _option("--encoder-option", f"{key}={setting}")
+        elif value == defaults[name]:
+            continue
+        elif name == "resume":
+            words += _option(option, next(key for key in RESUME if RESUME[key] == value))
+        elif isinstance(value, bool):
+            words.append(option)
+        else:
+            words += _option(option, _text(value))
+    return words
+
+
+def _text(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _path(path: str) -> str:
+    return f"./{path}" if path.startswith("-") else path
+
+
+def _option(option: str, value: str) -> list[str]:
+    return [f"{option}={value}"] if value.startswith("-") else [option, value]

@@ -1,0 +1,75 @@
+"""Jobs that were interrupted, for the tests of what they leave."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamvsr
+from helpers import cli, cli_command, listing, make_clip
+from streamvsr import JobStatus
+
+FAST: dict[str, Any] = {"model": "nearest", "encoder_preset": "ultrafast", "segment_seconds": 1}
+WORDS = ["--model", "nearest", "--encoder-preset", "ultrafast", "--segment-seconds", "1"]
+FRAMES = 100  # in 4 segments
+LEFT = {"out.mp4.part", "out.mp4.streamvsr.json"}
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A job on out.mp4 that failed half-way, and what it would have made."""
+
+    clip: Path
+    folder: Path  # holds LEFT
+    whole: bytes
+
+
+def make_unfinished(folder: Path) -> Unfinished:
+    """Runs a job twice in an empty folder: to its end, and until the disk seems full."""
+    clip = make_clip(folder / "in film.mp4", frames=FRAMES, audio="aac")
+    job = folder / "job"
+    job.mkdir()
+    streamvsr.upscale(clip, folder / "whole.mp4", **FAST)
+    whole = (folder / "whole.mp4").read_bytes()
+    done = cli("upscale", clip, job / "out.mp4", *WORDS, room=len(whole) * 6 // 10)
+    assert done.returncode == 1, done
+    assert listing(job).keys() == LEFT
+    return Unfinished(clip, job, whole)
+
+
+def status_of(target: Path) -> JobStatus:
+    """The status of a job that is unfinished."""
+    found = streamvsr.status(target)
+    assert found is not None
+    return found
+
+
+def run_command(command: str | None) -> None:
+    """Runs a line that was shown to the user, as a shell reads it; it must succeed."""
+    assert command is not None
+    words = shlex.split(command)
+    assert words[0] == "streamvsr"
+    done = cli(*words[1:])
+    assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def running_job(clip: Path, target: Path) -> Iterator[subprocess.Popen[str]]:
+    """A job that has a whole segment, and some more to do; killed in the end if it still runs."""
+    words = cli_command("upscale", clip, target, *WORDS)
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        try:
+            while (found := streamvsr.status(target)) is None or not found.keeps_work:
+                assert program.poll() is None
+                time.sleep(0.02)
+            yield program
+        finally:
+            program.kill()
