@@ -45,8 +45,8 @@ class StreamingConfig:
         container: Of the output: "mp4", "mov" or "mkv". None, the default: from its suffix.
         resume: What to do about an interrupted run on the same output: "auto" goes on where there
             is one; True does, and it is an error when there is none; False starts over; "frames"
-            goes on even where libraries or processor changed: the frames are then those of an
-            uninterrupted run, the bytes are not. Default "auto".
+            goes on even where libraries or processor changed: frames and times are then those of
+            an uninterrupted run, rounding and bytes are not. Default "auto".
         overwrite: True replaces an output that exists; default False: refused.
         strict: True turns damage in the source into an error; default False: what decodes is
             processed and the damage is counted.

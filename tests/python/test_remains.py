@@ -250,6 +250,7 @@ def test_a_writer_is_left_alone(tmp_path: Path, long_clip: Path) -> None:
         done = cli("clean", target, "-y")
         assert done.returncode == 2
         assert str(program.pid) in done.stderr
+        assert "end it first" in done.stderr
         result = StreamingVideoProcessor(FAST).process(long_clip, target)
         assert result.checkpoint_path is None  # it is the other process's
         assert listing(tmp_path).keys() == LEFT
