@@ -3,7 +3,13 @@
 
 #include <pybind11/pybind11.h>
 
+#include <string>
+
 namespace streamvsr {
+
+// Names of files need not be text: Python's own way to hold any of them in a str, and back.
+std::string to_path(const pybind11::object& path);
+pybind11::str from_path(const std::string& path);
 
 void bind_errors(pybind11::module_& m);
 void bind_media(pybind11::module_& m);

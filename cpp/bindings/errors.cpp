@@ -47,7 +47,7 @@ void bind_errors(py::module_&) {
     } catch (const Error& error) {
       const py::object type =
           py::module_::import("streamvsr.errors").attr(class_name(error.kind()));
-      const py::object value = type(error.what(), error.path(), error.code());
+      const py::object value = type(from_path(error.what()), from_path(error.path()), error.code());
       PyErr_SetObject(type.ptr(), value.ptr());
     }
   });

@@ -18,7 +18,6 @@ struct PythonConfig : JobConfig {
   std::string network_path = "nearest";  // or a network file
   std::string resume_name = "auto";
   std::string brgemm_path;
-  std::string precision = "auto";
   int compute_threads = 0;  // 0: one per core
   int scale = 2;            // of "nearest"
 };
@@ -106,8 +105,12 @@ void bind_job(py::module_& m) {
   py::class_<PythonConfig>(
       m, "JobConfig", "Parameters of a job; every attribute has a default but input and output.")
       .def(py::init<>())
-      .def_readwrite("input", &PythonConfig::input)
-      .def_readwrite("output", &PythonConfig::output)
+      .def_property(
+          "input", [](const PythonConfig& c) { return from_path(c.input); },
+          [](PythonConfig& c, const py::object& path) { c.input = to_path(path); })
+      .def_property(
+          "output", [](const PythonConfig& c) { return from_path(c.output); },
+          [](PythonConfig& c, const py::object& path) { c.output = to_path(path); })
       .def_property(
           "resume", [](const PythonConfig& c) { return c.resume_name; },
           [](PythonConfig& c, const std::string& name) {
@@ -213,11 +216,13 @@ void bind_job(py::module_& m) {
       .def_property_readonly(
           "input_identity", [](const JobStatus& s) { return s.checkpoint().identity.input; },
           "the source's content, by name")
-      .def_property_readonly("output", [](const JobStatus& s) { return s.remains.output; })
-      .def_property_readonly("part_path",
-                             [](const JobStatus& s) { return part_path(s.remains.output); })
-      .def_property_readonly("checkpoint_path",
-                             [](const JobStatus& s) { return checkpoint_path(s.remains.output); })
+      .def_property_readonly("output",
+                             [](const JobStatus& s) { return from_path(s.remains.output); })
+      .def_property_readonly(
+          "part_path", [](const JobStatus& s) { return from_path(part_path(s.remains.output)); })
+      .def_property_readonly(
+          "checkpoint_path",
+          [](const JobStatus& s) { return from_path(checkpoint_path(s.remains.output)); })
       .def_property_readonly(
           "options", [](const JobStatus& s) { return s.checkpoint().options; },
           "the text of JobConfig.options")
@@ -246,14 +251,31 @@ void bind_job(py::module_& m) {
           "of the .part on the disk, 0 where there is none")
       .def_property_readonly(
           "writer", [](const JobStatus& s) { return s.writer; },
-          "process that is writing it now; 0: none, -1: one the kernel does not name");
-  m.def("job_status", &job_status, py::arg("output"), py::call_guard<py::gil_scoped_release>(),
-        "What an unfinished job on an output has done; None where there is none.");
-  m.def("remove_remains", &remove_remains, py::arg("output"),
-        py::call_guard<py::gil_scoped_release>(),
-        "Removes what an unfinished job left; returns the paths removed.");
-  m.def("part_path", &part_path, py::arg("output"), "Where an output grows.");
-  m.def("checkpoint_path", &checkpoint_path, py::arg("output"), "Where its checkpoint lies.");
+          "process that is writing it now; 0: none that the kernel names");
+  m.def(
+      "job_status",
+      [](const py::object& output) {
+        const std::string name = to_path(output);
+        const py::gil_scoped_release release;
+        return job_status(name);
+      },
+      py::arg("output"), "What an unfinished job on an output has done; None where there is none.");
+  m.def(
+      "remove_remains",
+      [](const py::object& output) {
+        std::vector<py::str> removed;
+        for (const std::string& path : remove_remains(to_path(output)))
+          removed.push_back(from_path(path));
+        return removed;
+      },
+      py::arg("output"), "Removes what an unfinished job left; returns the paths removed.");
+  m.def(
+      "part_path", [](const py::object& output) { return from_path(part_path(to_path(output))); },
+      py::arg("output"), "Where an output grows.");
+  m.def(
+      "checkpoint_path",
+      [](const py::object& output) { return from_path(checkpoint_path(to_path(output))); },
+      py::arg("output"), "Where its checkpoint lies.");
 }
 
 }  // namespace streamvsr

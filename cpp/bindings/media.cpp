@@ -43,7 +43,7 @@ void bind_media(py::module_& m) {
       .def_readonly("end", &ChapterInfo::end, "s")
       .def_readonly("title", &ChapterInfo::title);
   py::class_<MediaInfo>(m, "MediaInfo", "What a file holds.")
-      .def_readonly("path", &MediaInfo::path)
+      .def_property_readonly("path", [](const MediaInfo& i) { return from_path(i.path); })
       .def_readonly("format", &MediaInfo::format)
       .def_readonly("duration", &MediaInfo::duration, "s; -1 unknown")
       .def_readonly("start_time", &MediaInfo::start_time, "s")
@@ -54,8 +54,14 @@ void bind_media(py::module_& m) {
       .def_readonly("streams", &MediaInfo::streams)
       .def_readonly("video_index", &MediaInfo::video_index,
                     "the stream that would be enhanced; -1 without one");
-  m.def("probe", &probe, py::arg("path"), py::call_guard<py::gil_scoped_release>(),
-        "What a file holds. Raises InputNotFoundError or InputError.");
+  m.def(
+      "probe",
+      [](const py::object& path) {
+        const std::string name = to_path(path);
+        const py::gil_scoped_release release;
+        return probe(name);
+      },
+      py::arg("path"), "What a file holds. Raises InputNotFoundError or InputError.");
 }
 
 }  // namespace streamvsr

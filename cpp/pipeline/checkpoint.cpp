@@ -97,11 +97,14 @@ void fill(const json& all, Checkpoint& c) {
 }  // namespace
 
 std::string to_json(const Checkpoint& checkpoint) {
-  json all = body(checkpoint);
+  const json all = body(checkpoint);
   // Names of files need not be UTF-8.
   const auto replace = json::error_handler_t::replace;
-  all["checksum"] = sha256(all.dump(-1, ' ', false, replace));
-  return all.dump(1, ' ', false, replace) + "\n";
+  // The magic first, so that even a torn file is known.
+  nlohmann::ordered_json text = {{"magic", all.at("magic")}, {"version", all.at("version")}};
+  for (const auto& [key, value] : all.items()) text[key] = value;
+  text["checksum"] = sha256(all.dump(-1, ' ', false, replace));
+  return text.dump(1, ' ', false, replace) + "\n";
 }
 
 Checkpoint checkpoint_from_json(const std::string& text, const std::string& path) {

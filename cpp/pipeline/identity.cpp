@@ -54,6 +54,7 @@ Identity identify(const JobPlan& plan, const Input& input, const std::string& en
       {"output size", std::to_string(e.width) + "x" + std::to_string(e.height)},
       {"segment_seconds", number(config.segment_seconds)},
       {"model", config.network_file.empty() ? config.network : sha256_of_file(config.network_file)},
+      {"precision", config.precision},
       {"passes", std::to_string(config.passes)}};
   const char* const limit = std::getenv("ONEDNN_MAX_CPU_ISA");
   std::string parameter_sets(reinterpret_cast<const char*>(plan.encoded->extradata),

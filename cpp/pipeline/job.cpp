@@ -295,8 +295,8 @@ void Job::run_under_lock(const std::function<void(const Progress&)>& tick,
     report.output_bytes = part.file().size();
     if (from.mixed)
       report.warnings.push_back(
-          "runs under different libraries or processors added to this file: its frames are those "
-          "of one uninterrupted run, its bytes are not");
+          "runs under different libraries or processors added to this file: its frames have the "
+          "number and the times of one uninterrupted run's, its bytes are not the same");
     from.source.delivered = report.frames;
     commit(from, part);
   } catch (const Error& error) {

@@ -33,13 +33,14 @@ struct JobConfig {
   std::string input;
   std::string output;
   ResumeMode resume = ResumeMode::kAuto;
-  std::string network;         // what enhances, for people
-  std::string network_file;    // its weights; empty: the name says it all
-  int passes = 1;              // of the network
-  std::string options = "{}";  // all of these as the user gave them, a JSON object
-  bool overwrite = false;      // replace an output that exists
-  bool strict = false;         // damage in the source is an error
-  std::string container;       // mp4, mov, mkv; empty: from the output's suffix
+  std::string network;             // what enhances, for people
+  std::string network_file;        // its weights; empty: the name says it all
+  int passes = 1;                  // of the network
+  std::string precision = "auto";  // of the network, as asked for
+  std::string options = "{}";      // all of these as the user gave them, a JSON object
+  bool overwrite = false;          // replace an output that exists
+  bool strict = false;             // damage in the source is an error
+  std::string container;           // mp4, mov, mkv; empty: from the output's suffix
   std::string video_codec = "h264";
   double crf = -1.0;           // negative: the codec's default
   std::string encoder_preset;  // empty: medium

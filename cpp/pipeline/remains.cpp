@@ -22,6 +22,11 @@ std::string text_of(const std::string& path) {
   return text;
 }
 
+// Whether a text that is no whole checkpoint was meant to be one.
+bool names_streamvsr(const std::string& text) {
+  return text.find("streamvsr checkpoint") != std::string::npos;
+}
+
 [[noreturn]] void busy(const std::string& output, const std::string& part, const int owner) {
   throw Error(ErrorKind::kBusy,
               "another process" + (owner > 0 ? " (pid " + std::to_string(owner) + ")" : "") +
@@ -72,29 +77,34 @@ void check_same_job(const JobPlan& plan, const Remains& remains) {
       headers(c.identity) != headers(plan.identity))
     cannot(remains, joined(other) + done, kStartOver);
   if (plan.config.resume != ResumeMode::kFrames)
-    cannot(remains,
-           "the file would not be, byte for byte, that of one uninterrupted run: " + joined(other) +
-               done,
-           std::string("resume=\"frames\" (--resume frames) goes on all the same, with the same "
-                       "frames and times; ") +
-               kStartOver);
+    cannot(
+        remains,
+        "the file would not be, byte for byte, that of one uninterrupted run: " + joined(other) +
+            done,
+        std::string("resume=\"frames\" (--resume frames) goes on all the same: as many frames, at "
+                    "the same times; ") +
+            kStartOver);
 }
 
 }  // namespace
 
-Remains find_remains(const std::string& output) {
+namespace {
+
+// One look, without the lock: what it finds may be changing. foreign: a name that no run of ours
+// left.
+Remains look(const std::string& output, std::string& foreign) {
   Remains remains;
   remains.output = output;
   const std::string part = part_path(output);
   const std::string checkpoint = checkpoint_path(output);
   struct stat status{};
   if (::lstat(checkpoint.c_str(), &status) == 0) {
-    if (!S_ISREG(status.st_mode)) refuse(checkpoint);
-    const std::string text = text_of(checkpoint);
+    if (!S_ISREG(status.st_mode)) foreign = checkpoint;
+    const std::string text = S_ISREG(status.st_mode) ? text_of(checkpoint) : std::string();
     try {
       remains.checkpoint = checkpoint_from_json(text, checkpoint);
     } catch (const Error& error) {
-      if (text.find("streamvsr checkpoint") == std::string::npos) refuse(checkpoint);
+      if (!names_streamvsr(text)) foreign = checkpoint;
       remains.unreadable = error.what();
     }
   }
@@ -102,13 +112,33 @@ Remains find_remains(const std::string& output) {
     // A run that was killed before its first checkpoint left nothing in its `.part`.
     if (!S_ISREG(status.st_mode) ||
         (!remains.checkpoint && remains.unreadable.empty() && status.st_size > 0))
-      refuse(part);
+      foreign = part;
     remains.has_part = true;
     remains.part_bytes = status.st_size;
   }
+  remains.has_temporary =
+      ::lstat((checkpoint + ".tmp").c_str(), &status) == 0 && S_ISREG(status.st_mode);
   if (::lstat(output.c_str(), &status) == 0 && S_ISREG(status.st_mode))
     remains.output_bytes = status.st_size;
   return remains;
+}
+
+}  // namespace
+
+Remains find_remains(const std::string& output) {
+  // A run that begins or ends between two looks at its files makes them seem strange once.
+  constexpr int kLooks = 5;
+  for (int attempt = 1;; ++attempt) {
+    std::string foreign;
+    try {
+      Remains remains = look(output, foreign);
+      if (foreign.empty()) return remains;
+    } catch (const Error& error) {
+      if (error.code() != ENOENT || attempt == kLooks) throw;
+      continue;
+    }
+    if (attempt == kLooks) refuse(foreign);
+  }
 }
 
 std::optional<Checkpoint> choose_start(const JobPlan& plan, const Remains& remains) {
@@ -193,15 +223,20 @@ void PartFile::commit(const bool overwrite) {
 
 std::vector<std::string> remove_remains(const std::string& output) {
   std::vector<std::string> removed;
-  if (!find_remains(output).any()) return removed;
+  const Remains remains = find_remains(output);
+  if (!remains.any()) return removed;
   const std::string part = part_path(output);
-  File file(part, O_CREAT | O_RDWR | O_NOFOLLOW);
-  if (!file.try_lock()) busy(output, part, file.lock_owner());
-  if (!still_named(file)) busy(output, part, 0);
+  File file;
+  if (remains.has_part) {
+    file = File(part, O_RDWR | O_NOFOLLOW);
+    if (!file.try_lock()) busy(output, part, file.lock_owner());
+    if (!still_named(file)) busy(output, part, 0);
+  }
+  // The checkpoint last: a `.part` without one would not be known as ours.
   const std::string checkpoint = checkpoint_path(output);
   for (const std::string& path : {part, checkpoint + ".tmp", checkpoint}) {
     struct stat status{};
-    if (::lstat(path.c_str(), &status) != 0) continue;
+    if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
     remove_file(path);
     removed.push_back(path);
   }
@@ -213,9 +248,11 @@ int writer_of(const std::string& output) {
   struct stat status{};
   if (::lstat(part_path(output).c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return 0;
   File file(part_path(output), O_RDONLY | O_NOFOLLOW);
-  if (file.try_lock()) return 0;
+  // Trying the lock would, for that moment, be in the way of a run that begins: the kernel's list
+  // is asked first, and the lock confirms it (the list names files by number alone).
   const int owner = file.lock_owner();
-  return owner > 0 ? owner : -1;
+  if (owner == 0 || file.try_lock()) return 0;
+  return owner;
 }
 
 void refuse_busy(const std::string& output) {

@@ -16,10 +16,11 @@ struct Remains {
   std::optional<Checkpoint> checkpoint;
   std::string unreadable;  // why a checkpoint of ours cannot be read; else empty
   bool has_part = false;
+  bool has_temporary = false;      // the checkpoint's `.tmp`
   std::int64_t part_bytes = 0;     // of the `.part`, torn tail included
   std::int64_t output_bytes = -1;  // of a regular file under the output's name; -1: none
 
-  bool any() const { return has_part || checkpoint || !unreadable.empty(); }
+  bool any() const { return has_part || has_temporary || checkpoint || !unreadable.empty(); }
   // The output was renamed into place; only the checkpoint is still to be removed.
   bool finished() const {
     return checkpoint && checkpoint->stage == Checkpoint::Stage::kCommitted && !has_part &&
@@ -69,7 +70,7 @@ class PartFile {
 // under way.
 std::vector<std::string> remove_remains(const std::string& output);
 
-// The process that is writing an output; 0: none, -1: one that the kernel does not name.
+// The process that is writing an output; 0: none that the kernel names.
 int writer_of(const std::string& output);
 // Throws kBusy when one is.
 void refuse_busy(const std::string& output);

@@ -258,8 +258,6 @@ class JobConfig:
     Parameters of a job; every attribute has a default but input and output.
     """
 
-    input: str
-    output: str
     overwrite: bool
     strict: bool
     def __init__(self) -> None: ...
@@ -317,6 +315,10 @@ class JobConfig:
     @encoder_threads.setter
     def encoder_threads(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
     @property
+    def input(self) -> str: ...
+    @input.setter
+    def input(self, arg1: typing.Any) -> None: ...
+    @property
     def max_memory_mb(self) -> int:
         """
         MiB of frames in flight, at least 64
@@ -337,6 +339,10 @@ class JobConfig:
         """
     @options.setter
     def options(self, arg0: str) -> None: ...
+    @property
+    def output(self) -> str: ...
+    @output.setter
+    def output(self, arg1: typing.Any) -> None: ...
     @property
     def passes(self) -> int:
         """
@@ -623,15 +629,15 @@ class JobStatus:
     @property
     def writer(self) -> int:
         """
-        process that is writing it now; 0: none, -1: one the kernel does not name
+        process that is writing it now; 0: none that the kernel names
         """
 
-def checkpoint_path(output: str) -> str:
+def checkpoint_path(output: typing.Any) -> str:
     """
     Where its checkpoint lies.
     """
 
-def job_status(output: str) -> JobStatus | None:
+def job_status(output: typing.Any) -> JobStatus | None:
     """
     What an unfinished job on an output has done; None where there is none.
     """
@@ -641,17 +647,17 @@ def network_info(path: str) -> NetworkInfo:
     Reads and checks a network file.
     """
 
-def part_path(output: str) -> str:
+def part_path(output: typing.Any) -> str:
     """
     Where an output grows.
     """
 
-def probe(path: str) -> MediaInfo:
+def probe(path: typing.Any) -> MediaInfo:
     """
     What a file holds. Raises InputNotFoundError or InputError.
     """
 
-def remove_remains(output: str) -> list[str]:
+def remove_remains(output: typing.Any) -> list[str]:
     """
     Removes what an unfinished job left; returns the paths removed.
     """

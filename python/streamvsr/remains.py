@@ -44,8 +44,7 @@ class JobStatus:
         durable_bytes: Bytes of it that later runs keep.
         checkpoint_path: The checkpoint.
         saved: When the checkpoint was last written, UTC.
-        writer: Number of the process that is writing it now, -1 where the system does not name it;
-            None where there is none.
+        writer: Number of the process that is writing it now; None where the system names none.
         parameters: What decides the output, by name.
         environment: Libraries and processor, which may change its bytes, by name.
         mixed: True when runs under different environments added to it.

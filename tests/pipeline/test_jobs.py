@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -210,3 +211,18 @@ def test_what_is_left_of_a_cut_file_is_processed(tmp_path: Path, small_clip: Pat
     shown = numbers(tmp_path / "out.mkv")
     assert 80 < len(shown) < 200
     assert shown[:-5] == list(range(len(shown) - 5))
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe folder"))
+    folder.mkdir()
+    clip = make_clip(tmp_path / "in.mkv", frames=5).rename(folder / "in.mkv")
+    target = folder / os.fsdecode(b"out\xff.mkv")
+    result = streamvsr.upscale(clip, target, **FAST)
+    assert result.output_path == os.fspath(target)
+    assert numbers(target) == list(range(5))
+    with pytest.raises(errors.OutputExistsError) as caught:
+        streamvsr.upscale(clip, target, **FAST)
+    assert caught.value.path == os.fspath(target)
+    assert streamvsr.status(target) is None
+    assert streamvsr.probe(target).video_index == 0

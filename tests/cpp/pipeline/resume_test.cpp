@@ -1,8 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <deque>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "clip.h"
 #include "pipeline/job.h"
@@ -204,6 +206,7 @@ TEST_CASE("another job is refused, and says what differs") {
             "encoder_threads was '2' and is '1'"));
   CHECK(has(other([](JobConfig& c) { c.segment_seconds = 1; }), "segment_seconds was '0.4'"));
   CHECK(has(other([](JobConfig& c) { c.encoder_options = {{"tune", "film"}}; }), "tune=film"));
+  CHECK(has(other([](JobConfig& c) { c.precision = "bf16"; }), "precision was 'auto'"));
   CHECK(has(other([](JobConfig& c) { c.network = "another"; }), "model was 'nearest'"));
   make_film(folder / "other.mp4", 63);
   CHECK(has(other([&](JobConfig& c) { c.input = folder / "other.mp4"; }), "another input"));
@@ -248,4 +251,49 @@ TEST_CASE("a source that changes while it is read is an error, and the work befo
                   Error);
   std::filesystem::rename(folder / "same.mp4", config.input);
   CHECK(run(config).resumed_frames > 0);
+}
+
+TEST_CASE("remains are removed as a whole, a temporary file alone among them; others stay") {
+  const TemporaryFolder folder;
+  make_film(folder / "in.mp4");
+  const JobConfig config = config_for(folder / "in.mp4", folder / "out.mp4");
+  CHECK(remove_remains(config.output).empty());
+  CHECK(fails(config, 30));
+  std::ofstream(checkpoint_path(config.output) + ".tmp") << "torn";
+  CHECK(remove_remains(config.output).size() == 3);
+  std::ofstream(checkpoint_path(config.output) + ".tmp") << "torn";
+  CHECK(remove_remains(config.output).size() == 1);
+  CHECK(folder.files() == 1);
+  // A part that was deleted is not made anew.
+  CHECK(fails(config, 30));
+  std::filesystem::remove(part_path(config.output));
+  CHECK(remove_remains(config.output) == std::vector{checkpoint_path(config.output)});
+  // A checkpoint that was torn is known as ours, by what it begins with.
+  CHECK(fails(config, 30));
+  std::filesystem::resize_file(checkpoint_path(config.output), 40);
+  CHECK(has(refusal(config), "torn"));
+  CHECK(remove_remains(config.output).size() == 2);
+  std::ofstream(part_path(config.output)) << "mine";
+  CHECK_THROWS_AS(remove_remains(config.output), Error);
+  CHECK(folder.files() == 2);
+}
+
+TEST_CASE("whoever looks at a job that begins, works and ends sees no strange file") {
+  const TemporaryFolder folder;
+  make_film(folder / "in.mp4", 12);
+  JobConfig config = config_for(folder / "in.mp4", folder / "out.mp4");
+  config.overwrite = true;
+  std::atomic<bool> over{false};
+  std::atomic<int> looks{0};
+  std::thread looker([&] {
+    while (!over) {
+      find_remains(config.output);
+      writer_of(config.output);
+      ++looks;
+    }
+  });
+  for (int i = 0; i < 20; ++i) run(config);
+  over = true;
+  looker.join();
+  CHECK(looks > 0);
 }
