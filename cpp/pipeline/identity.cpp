@@ -34,6 +34,15 @@ std::string options_of(const std::map<std::string, std::string>& options) {
   return text.empty() ? "none" : text;
 }
 
+// Variables that keep oneDNN and torch from instructions the processor has.
+std::string isa_limits() {
+  std::string text;
+  for (const char* const name : {"ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY"})
+    if (const char* const value = std::getenv(name); value != nullptr)
+      text.append(text.empty() ? "" : ", ").append(name).append("=").append(value);
+  return text.empty() ? "none" : text;
+}
+
 }  // namespace
 
 Identity identify(const JobPlan& plan, const Input& input, const std::string& enhancer) {
@@ -56,13 +65,12 @@ Identity identify(const JobPlan& plan, const Input& input, const std::string& en
       {"model", config.network_file.empty() ? config.network : sha256_of_file(config.network_file)},
       {"precision", config.precision},
       {"passes", std::to_string(config.passes)}};
-  const char* const limit = std::getenv("ONEDNN_MAX_CPU_ISA");
   std::string parameter_sets(reinterpret_cast<const char*>(plan.encoded->extradata),
                              static_cast<std::size_t>(std::max(0, plan.encoded->extradata_size)));
   identity.environment = {{"streamvsr", STREAMVSR_VERSION},
                           {"FFmpeg", ffmpeg_version()},
                           {"processor", processor_features()},
-                          {"ONEDNN_MAX_CPU_ISA", limit == nullptr ? "not set" : limit},
+                          {"limits of the processor's use", isa_limits()},
                           {"enhancer", enhancer},
                           {"encoder's headers", sha256(parameter_sets).substr(0, 16)}};
   return identity;
