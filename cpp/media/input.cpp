@@ -140,6 +140,7 @@ Input::Input(const std::string& path) : path_(path), log_(std::make_unique<LogSi
 bool Input::read(AVPacket& packet) {
   const LogSink::Scope scope(*log_);
   av_packet_unref(&packet);
+  const int complaints = log_->errors();
   for (;;) {
     const int result = av_read_frame(format_.get(), &packet);
     if (result >= 0) {
@@ -152,7 +153,11 @@ bool Input::read(AVPacket& packet) {
     if (result == AVERROR(ENOMEM)) throw std::bad_alloc();
     if (format_->pb != nullptr && format_->pb->error < 0)
       check(format_->pb->error, "read", path_, ErrorKind::kIo, log_.get());
-    if (result != AVERROR_EOF) damage_ = av_text(result);
+    // Some demuxers report a file that was cut off as its end, and only say so.
+    if (result != AVERROR_EOF)
+      damage_ = av_text(result);
+    else if (log_->errors() > complaints)
+      damage_ = log_->last_words();
     return false;
   }
 }

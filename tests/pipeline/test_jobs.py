@@ -226,3 +226,19 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     assert caught.value.path == os.fspath(target)
     assert streamvsr.status(target) is None
     assert streamvsr.probe(target).video_index == 0
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "webm", "avi"])
+def test_a_file_that_was_cut_off_is_reported(tmp_path: Path, suffix: str) -> None:
+    codec = {"mkv": "libx264", "webm": "libvpx", "avi": "mpeg4"}[suffix]
+    clip = make_clip(tmp_path / f"in.{suffix}", frames=60, codec=codec, width=160, height=96)
+    os.truncate(clip, clip.stat().st_size * 2 // 3)
+    target = tmp_path / "out.mkv"
+    with pytest.raises(errors.DamagedInputError):
+        streamvsr.upscale(clip, target, strict=True, **FAST)
+    result = streamvsr.upscale(clip, target, **FAST)
+    assert result.performance_report["damaged_frames"] >= 1
+    assert any("damaged" in warning for warning in result.warnings)
+    kept = numbers(target)
+    assert 20 < len(kept) < 60
+    assert kept == list(range(len(kept)))
