@@ -31,17 +31,24 @@ def torn_writes(bench: Bench, container: str, job: str = "short") -> Iterator[Ta
             yield _task(bench, container, job, (f"op {call.index} kill-torn",))
 
 
-def torn_patches(bench: Bench, container: str) -> Iterator[Task]:
-    """Every write over older contents, in every job, killed when a part of it was done."""
+def torn_patches(bench: Bench, container: str, seed: int = 0, count: int = 0) -> Iterator[Task]:
+    """Every write over older contents, in every job, killed when a part of it was done.
+
+    count: so many of these, drawn from all; 0: every one.
+    """
+    found = []
     for name, job in JOBS.items():
         sizes: dict[str, int] = {}
         for call in operations(bench.reference(job, container).calls):
             if call.is_write:
                 if call.offset < sizes.get(call.path, 0):
-                    yield _task(bench, container, name, (f"op {call.index} kill-torn",))
+                    found.append((name, call.index))
                 sizes[call.path] = max(sizes.get(call.path, 0), call.offset + call.result)
             elif call.created or (call.kind == "open" and call.offset & os.O_TRUNC):
                 sizes[call.path] = 0
+    rng = Random(f"patches {seed} {container}")
+    for name, index in rng.sample(found, min(count or len(found), len(found))):
+        yield _task(bench, container, name, (f"op {index} kill-torn",))
 
 
 def after_last(bench: Bench, container: str, job: str = "short") -> Iterator[Task]:

@@ -1,5 +1,5 @@
-// The calls that the shim catches. They go to the kernel directly, one at a time, so the order of the
-// log is the order of the effects.
+// The calls that the shim catches. They go to the kernel directly, one at a time, so the order of
+// the log is the order of the effects.
 #include "shim.h"
 
 #include <dlfcn.h>
@@ -16,7 +16,8 @@ static int opened(const char *kind, const char *path, int flags, unsigned mode) 
   }
   struct stat status;
   const bool changes = (flags & (O_CREAT | O_TRUNC | O_WRONLY | O_RDWR)) != 0;
-  struct call c = {.group = group == kInput ? kInput : changes || (flags & O_DIRECTORY) ? kOp : kLook,
+  const char wanted = changes || (flags & O_DIRECTORY) != 0 ? kOp : kLook;
+  struct call c = {.group = group == kInput ? kInput : wanted,
                    .kind = kind, .fd = -1, .path = path, .offset = flags};
   c.created = (flags & O_CREAT) != 0 &&
               syscall(SYS_newfstatat, AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW) != 0;

@@ -12,7 +12,7 @@
 // Actions:
 //
 //   kill-before, kill-after   SIGKILL around the call
-//   kill-torn                 SIGKILL after half of a write, cut where a disk would: between sectors
+//   kill-torn                 SIGKILL after half of a write, up to the end of a sector
 //   errno E                   the call fails; with INDEX+ only writes do: a disk that stays full
 //   short                     half of a read or write is done
 //   sleep MS                  a slow disk

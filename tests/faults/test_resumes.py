@@ -46,7 +46,7 @@ def test_no_death_loses_what_was_done(
 ) -> None:
     rng = Random(f"{seed} {every_container}")
     calls = bench.reference(JOBS["plain"], every_container).operations
-    for _ in range(int(6 * times)):
+    for _ in range(int(3 * times)):
         done = 0
         with bench.case(JOBS["plain"], every_container) as case:
             for _ in range(4):
@@ -73,7 +73,7 @@ def test_an_error_keeps_what_was_done(
         if done > 0
     ]
     rng = Random(f"errors {seed} {every_container}")
-    for index, done in rng.sample(between, min(len(between), int(8 * times))):
+    for index, done in rng.sample(between, min(len(between), int(6 * times))):
         with bench.case(JOBS["short"], every_container) as case:
             error = rng.choice((errno.EIO, errno.ENOSPC, errno.EDQUOT))
             end = case.run(f"op {index} errno {error}")
