@@ -140,7 +140,7 @@ void remove_file(const std::string& path) noexcept { ::unlink(path.c_str()); }
 void replace_file(const std::string& path, const std::string_view content) {
   const std::string temporary = path + ".tmp";
   {
-    File file(temporary, O_CREAT | O_TRUNC | O_WRONLY);
+    File file(temporary, O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW);
     file.write_at({reinterpret_cast<const std::uint8_t*>(content.data()), content.size()}, 0);
     file.sync();
   }

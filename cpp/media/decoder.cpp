@@ -49,12 +49,12 @@ void Decoder::open(const int threads) {
   check(avcodec_parameters_to_context(codec_.get(), &parameters), "take the parameters of", path_);
   codec_->opaque = codec_log_.get();
   codec_->pkt_timebase = input_->stream(video).time_base;
-  codec_->thread_count = threads;
-  codec_->thread_type =
-      parameters.codec_id == AV_CODEC_ID_H264 ? FF_THREAD_SLICE : FF_THREAD_FRAME | FF_THREAD_SLICE;
+  const bool several = threads > 1 && parameters.codec_id != AV_CODEC_ID_H264;
+  codec_->thread_count = several ? threads : 1;
+  codec_->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
   constexpr int kThreaded =
       AV_CODEC_CAP_FRAME_THREADS | AV_CODEC_CAP_SLICE_THREADS | AV_CODEC_CAP_OTHER_THREADS;
-  parallel_ = threads > 1 && (decoder->capabilities & kThreaded) != 0;
+  parallel_ = several && (decoder->capabilities & kThreaded) != 0;
   // Bit-exact: some inverse transforms have a quicker, different form on some processors.
   codec_->flags |= AV_CODEC_FLAG_BITEXACT;
   if (exports_quantisers(parameters.codec_id))
@@ -63,7 +63,7 @@ void Decoder::open(const int threads) {
   check(avcodec_open2(codec_.get(), decoder, nullptr), "open the decoder of", path_,
         ErrorKind::kInput, codec_log_.get());
   if (!strength_) strength_.emplace(parameters.codec_id, settings_.bits_per_pixel);
-  packet_pending_ = flushed_ = drained_ = false;
+  packet_pending_ = flushed_ = drained_ = sought_ = false;
   return_errors_ = 0;
   packet_bytes_.clear();
   held_.clear();
@@ -123,6 +123,10 @@ FramePtr Decoder::next_sound() {
   if (!parallel_) {
     const int before = errors();
     FramePtr frame = decode();
+    if (errors() != before && sought_) {
+      reopen_single();
+      return next_sound();
+    }
     if (errors() != before) {
       ++damaged_;
       if (words_.empty()) words_ = codec_log_->last_words();
@@ -239,8 +243,8 @@ bool Decoder::seek_to(const SourceMark& mark, const std::int64_t target, const s
                       std::vector<SourcePicture>& kept) {
   if (av_seek_frame(&input_->format(), input_->video_index(), target, AVSEEK_FLAG_BACKWARD) < 0)
     return false;
-  const bool parallel = parallel_;
-  const auto sound = [&] { return damaged_ == 0 && parallel_ == parallel; };
+  sought_ = true;
+  const auto sound = [&] { return damaged_ == 0 && sought_; };
   while (FramePtr frame = next_sound()) {
     const std::int64_t pts = frame->best_effort_timestamp;
     if (!sound() || pts == AV_NOPTS_VALUE || pts > mark.window_pts) return false;
@@ -276,7 +280,8 @@ std::vector<SourcePicture> Decoder::resume(const SourceMark& mark, const int kee
   const auto most = static_cast<std::size_t>(std::clamp<std::int64_t>(keep, 0, mark.window));
   const int threads = std::max(1, settings_.threads);
   // Where fewer pictures are known than the window holds, the file's beginning is near.
-  if (mark.damaged == 0 && mark.window == kWindow && mark.window_pts != AV_NOPTS_VALUE) {
+  if (settings_.unique_times && mark.damaged == 0 && mark.window == kWindow &&
+      mark.window_pts != AV_NOPTS_VALUE) {
     for (const int seconds : kSeekBack) {
       restart(threads);
       std::vector<SourcePicture> kept;

@@ -31,6 +31,7 @@ struct DecoderSettings {
   int width = 0, height = 0;    // of the planes handed out; 0: the first frame's
   double bits_per_pixel = 0.0;  // the stream's mean, for the codec strength
   std::int64_t nominal_duration = 1;  // ticks; used where the stream says nothing
+  bool unique_times = false;          // no two packets have the same: a place is known by its time
 };
 
 // The place behind a picture, as another decoder can find it again: times, and a fingerprint of the
@@ -55,13 +56,14 @@ struct SourceMark {
 // pictures are held back until the next ones (as many as the codec reorders by, since those may
 // refer to a damaged one) came without an error; at the first error the file is decoded again from
 // its beginning with one thread, past the pictures handed out, and stays with one thread: what
-// comes out is what one thread alone gives. H.264 has slice threads only: its exported quantisers
-// are racy under frame threads.
+// comes out is what one thread alone gives. H.264 is decoded by one thread: with frame threads
+// its exported quantisers are racy, with slice threads its errors go unnoticed.
 //
 // Note [going on]: resume() seeks to a key frame before the marked place and proves that it found
-// it: the last kWindow pictures, as many as a decoder can refer to, must come out with the same
-// samples and times and without an error. Where that fails, or where damage was met before the
-// mark, the file is decoded from its beginning.
+// it: the last kWindow pictures must come out with the same samples and times and without an error.
+// Where that fails, where damage was met before the mark, or where times repeat (joined broadcasts:
+// the same pictures may, too), the file is decoded from its beginning. So it is at the first error
+// after a seek: what is missing then (a long-term reference) may lie before the key frame.
 class Decoder {
  public:
   static constexpr int kWindow = 16;  // pictures; also the farthest look-back
@@ -116,6 +118,7 @@ class Decoder {
   bool packet_pending_ = false;
   bool flushed_ = false;
   bool parallel_ = false;  // more than one thread: see Note [damage]
+  bool sought_ = false;    // since it was opened: see Note [going on]
   int return_errors_ = 0;  // packets or frames refused since the last open()
   std::deque<FramePtr> held_;
   FramePtr put_back_;  // handed out next, before any other

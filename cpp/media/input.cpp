@@ -131,10 +131,17 @@ Input::Input(const std::string& path) : path_(path), log_(std::make_unique<LogSi
   format_.reset(context);
   check(avformat_find_stream_info(format_.get(), nullptr), "find the streams of", path,
         ErrorKind::kInput, log_.get());
+  check_medium();
   for (unsigned i = 0; i < format_->nb_streams && video_index_ < 0; ++i)
     if (format_->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
         !is_cover(*format_->streams[i]))
       video_index_ = static_cast<int>(i);
+}
+
+// Demuxers look for the next packet behind a failed read, as if the file were damaged.
+void Input::check_medium() const {
+  if (format_->pb != nullptr && format_->pb->error < 0)
+    check(format_->pb->error, "read", path_, ErrorKind::kIo, log_.get());
 }
 
 bool Input::read(AVPacket& packet) {
@@ -143,6 +150,7 @@ bool Input::read(AVPacket& packet) {
   const int complaints = log_->errors();
   for (;;) {
     const int result = av_read_frame(format_.get(), &packet);
+    check_medium();
     if (result >= 0) {
       // Finding the streams buffered packets of all of them, select() or not.
       if (format_->streams[packet.stream_index]->discard != AVDISCARD_ALL) return true;
@@ -151,8 +159,6 @@ bool Input::read(AVPacket& packet) {
     }
     if (result == AVERROR(EAGAIN)) continue;
     if (result == AVERROR(ENOMEM)) throw std::bad_alloc();
-    if (format_->pb != nullptr && format_->pb->error < 0)
-      check(format_->pb->error, "read", path_, ErrorKind::kIo, log_.get());
     // Some demuxers report a file that was cut off as its end, and only say so.
     if (result != AVERROR_EOF)
       damage_ = av_text(result);

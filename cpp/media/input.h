@@ -35,6 +35,8 @@ class Input {
   void select_only(int stream);
 
  private:
+  void check_medium() const;
+
   std::string path_;
   std::unique_ptr<LogSink> log_;  // outlives the context that points to it
   InputPtr format_;

@@ -216,7 +216,17 @@ std::vector<OutPacket> PacketSource::skip(const std::int64_t bound, const AVRati
   if (with_first_audio) pull_first_audio(passed);
   for (drop(); at < bound; drop()) {
     stop_.check();
-    at = std::min(at + step, bound);
+    // Over gaps in one step: what was read already says where the next packet is.
+    std::int64_t next = at + step;
+    bool waiting = false;
+    for (const Stream& s : streams_) {
+      if (s.pending.empty()) continue;
+      const std::int64_t time = av_rescale_q(s.pending.front()->dts, s.base, base);
+      next = waiting ? std::min(next, std::max(at + step, time)) : std::max(at + step, time);
+      waiting = true;
+    }
+    if (ended_ && !waiting) break;
+    at = std::min(next, bound);
     pull(at, base, passed);
   }
   std::vector<OutPacket> result;

@@ -89,6 +89,11 @@ SourceIndex index_source(const std::string& path,
         [](const SourceIndex::Packet& a, const SourceIndex::Packet& b) { return a.time < b.time; });
   }
   for (const SourceIndex::Packet& packet : index.packets) index.total_bytes += packet.bytes;
+  index.unique_times =
+      std::adjacent_find(index.packets.begin(), index.packets.end(),
+                         [](const SourceIndex::Packet& a, const SourceIndex::Packet& b) {
+                           return a.time == b.time;
+                         }) == index.packets.end();
   return index;
 }
 

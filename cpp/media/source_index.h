@@ -20,6 +20,7 @@ struct SourceIndex {
   };
   std::vector<Packet> packets;   // in presentation order; 16 bytes each
   std::int64_t total_bytes = 0;  // of the packets
+  bool unique_times = true;      // no two packets have the same time
   bool encrypted = false;        // packets need a key
   // The earliest dts of each stream's first packet, in AV_TIME_BASE units; AV_NOPTS_VALUE for a
   // stream without packets near the start.

@@ -50,7 +50,7 @@ std::unique_ptr<Shared> make_shared_state(const JobPlan& plan) {
 JobConfig with_known_threads(JobConfig config) {
   if (config.encoder_threads != 0 || config.resume == ResumeMode::kNever) return config;
   const Remains remains = find_remains(config.output);
-  if (!remains.checkpoint) return config;
+  if (!remains.unfinished()) return config;
   const Identity::Entries& job = remains.checkpoint->identity.job;
   if (const auto it = job.find("encoder_threads"); it != job.end())
     config.encoder_threads = std::atoi(it->second.c_str());
@@ -75,7 +75,6 @@ Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const Plan
       enhancer_description_(enhancer_->describe()),
       plan_(make_plan(with_known_threads(config), *enhancer_, tick)),
       from_(choose_start(plan_, find_remains(plan_.config.output))),
-      watch_(plan_.config.input),
       shared_(make_shared_state(plan_)) {}
 
 Job::~Job() = default;
@@ -158,14 +157,15 @@ std::string Job::keep(PartFile& part) noexcept {
          "': the same call or command goes on with them";
 }
 
-void Job::run_stages(const Checkpoint& from, PartFile& part,
-                     const std::function<void(const Progress&)>& tick,
-                     const std::chrono::milliseconds interval, Report& report) {
+Checkpoint Job::run_stages(const Checkpoint& from, PartFile& part,
+                           const std::function<void(const Progress&)>& tick,
+                           const std::chrono::milliseconds interval, Report& report) {
   const auto begin = SteadyClock::now();
   BusyTimer reading;
   BusyTimer computing;
   BusyTimer writing;
   ReadFindings findings;
+  Checkpoint state = from;
   {
     const auto stage = [this](auto body) {
       return std::jthread([this, body = std::move(body)] {
@@ -184,7 +184,7 @@ void Job::run_stages(const Checkpoint& from, PartFile& part,
           [&, look_back] { read_stage(plan_, from, look_back, *shared_, reading, findings); }));
       stages.push_back(stage([&] { compute_stage(plan_, *enhancer_, *shared_, computing); }));
       stages.push_back(
-          stage([&] { write_stage(plan_, from, watch_, part.file(), *shared_, writing); }));
+          stage([&] { write_stage(plan_, state, *plan_.watch, part.file(), *shared_, writing); }));
       while (!shared_->all_left()) {
         shared_->wait_left(std::max(interval, std::chrono::milliseconds(1)));
         if (stop_.requested())
@@ -218,6 +218,7 @@ void Job::run_stages(const Checkpoint& from, PartFile& part,
     report.warnings.push_back("the source gave " + std::to_string(report.frames) +
                               " pictures of the " + std::to_string(plan_.frames) +
                               " its packets promised");
+  return state;
 }
 
 void Job::commit(Checkpoint checkpoint, PartFile& part) {
@@ -262,6 +263,7 @@ void Job::run_under_lock(const std::function<void(const Progress&)>& tick,
   if (from_ && find_remains(output).finished()) {  // killed behind the rename
     take_counts(*from_, report);
     report.output_bytes = from_->final_bytes;
+    if (find_remains(output).has_part) const PartFile empty(output);  // it goes with this
     forget_checkpoint(output);
     return;
   }
@@ -274,8 +276,10 @@ void Job::run_under_lock(const std::function<void(const Progress&)>& tick,
   if (!plan_.config.overwrite) refuse_existing(output);
   Checkpoint from = from_ ? *from_ : first_checkpoint();
   if (from_) {
-    from.mixed = from.mixed || from.identity.environment != plan_.identity.environment;
-    from.identity.environment = plan_.identity.environment;
+    if (from.stage == Stage::kRunning) {
+      from.mixed = from.mixed || from.identity.environment != plan_.identity.environment;
+      from.identity.environment = plan_.identity.environment;
+    }
     shared_->frames_written = shared_->durable_frames = from.source.delivered;
     shared_->segments_done = from.segments_done;
     shared_->durable_bytes = from.stage == Stage::kRunning ? from.part.bytes : Shared::kUncut;
@@ -285,7 +289,7 @@ void Job::run_under_lock(const std::function<void(const Progress&)>& tick,
     if (from.stage == Stage::kRunning) {
       part.file().truncate(from.part.bytes);
       save_checkpoint(checkpoint_path(output), from);
-      run_stages(from, part, tick, interval, report);
+      from = run_stages(from, part, tick, interval, report);
     } else {
       take_counts(from, report);
       if (from.stage == Stage::kFinishing) finish_stage(plan_, from, part.file(), *shared_);
@@ -297,7 +301,6 @@ void Job::run_under_lock(const std::function<void(const Progress&)>& tick,
       report.warnings.push_back(
           "runs under different libraries or processors added to this file: its frames have the "
           "number and the times of one uninterrupted run's, its bytes are not the same");
-    from.source.delivered = report.frames;
     commit(from, part);
   } catch (const Error& error) {
     throw Error(error.kind(), error.what() + (is_full(error) ? space_needed() : "") + keep(part),

@@ -84,9 +84,9 @@ class Job {
 
  private:
   Progress progress(std::chrono::steady_clock::time_point begin) const;
-  void run_stages(const Checkpoint& from, PartFile& part,
-                  const std::function<void(const Progress&)>& tick,
-                  std::chrono::milliseconds interval, Report& report);
+  Checkpoint run_stages(const Checkpoint& from, PartFile& part,
+                        const std::function<void(const Progress&)>& tick,
+                        std::chrono::milliseconds interval, Report& report);
   void run_under_lock(const std::function<void(const Progress&)>& tick,
                       std::chrono::milliseconds interval, Report& report);
   void commit(Checkpoint checkpoint, PartFile& part);
@@ -99,7 +99,6 @@ class Job {
   StopFlag stop_;
   JobPlan plan_;
   std::optional<Checkpoint> from_;  // of an earlier run, to go on behind
-  SourceWatch watch_;
   std::unique_ptr<Shared> shared_;
   enum class State { kNew, kRunning, kDone };
   std::atomic<State> state_{State::kNew};

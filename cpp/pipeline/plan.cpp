@@ -51,6 +51,8 @@ void check_output(const JobConfig& config) {
   if (output.empty()) throw Error(ErrorKind::kConfig, "the output path is empty");
   const std::string directory = directory_of(output);
   struct stat status{};
+  if (::stat(directory.c_str(), &status) != 0 && errno != ENOENT && errno != ENOTDIR)
+    throw_errno(errno, "look at", directory);
   if (::stat(directory.c_str(), &status) != 0)
     throw Error(ErrorKind::kIo,
                 "the output's directory '" + directory + "' does not exist; create it first",
@@ -62,7 +64,8 @@ void check_output(const JobConfig& config) {
   if (::access(directory.c_str(), W_OK | X_OK) != 0)
     throw Error(ErrorKind::kIo, "the output's directory '" + directory + "' is not writable",
                 directory, errno);
-  for (const std::string& path : {output, part_path(output), checkpoint_path(output)})
+  for (const std::string& path :
+       {output, part_path(output), checkpoint_path(output), checkpoint_path(output) + ".tmp"})
     if (same_file(config.input, path))
       throw Error(ErrorKind::kConfig,
                   "the output '" + output + "' would overwrite the input '" + config.input +
@@ -226,10 +229,12 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   if (plan.config.encoder_threads == 0) plan.config.encoder_threads = cores;
   if (plan.config.decoder_threads == 0) plan.config.decoder_threads = cores;
 
+  plan.watch.emplace(config.input);
   const SourceIndex index = index_source(config.input, tick);
   if (index.encrypted)
     throw Error(ErrorKind::kInput, "'" + config.input + "' is encrypted; decrypt it first",
                 config.input);
+  plan.decoder.unique_times = index.unique_times;
   const AVStream& stream = input.stream(input.video_index());
   plan.source_codec = avcodec_get_name(stream.codecpar->codec_id);
   plan.time_base = stream.time_base;
@@ -298,6 +303,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   plan.segment_ends =
       cut_segments(index, stream.time_base, config.segment_seconds, plan.segment_frames);
   plan.identity = identify(plan, input, enhancer.describe());
+  plan.watch->check();
   return plan;
 }
 

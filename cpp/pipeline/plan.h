@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,7 @@ struct JobPlan {
   std::vector<std::string> copied_streams;  // what is not enhanced and carried, for people
   std::vector<std::string> warnings;
   Identity identity;
+  std::optional<SourceWatch> watch;  // since before planning looked at the source
 
   // The first frame behind the segment that holds a frame.
   std::int64_t segment_end(std::int64_t frame) const;

@@ -1,11 +1,19 @@
 #include "pipeline/remains.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 namespace streamvsr {
 
 namespace {
+
+// Whether something has a name; what cannot be told throws.
+bool is_there(const std::string& path, struct stat& status) {
+  if (::lstat(path.c_str(), &status) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  throw_errno(errno, "look at", path);
+}
 
 [[noreturn]] void refuse(const std::string& path) {
   throw Error(ErrorKind::kOutputExists,
@@ -27,10 +35,23 @@ bool names_streamvsr(const std::string& text) {
   return text.find("streamvsr checkpoint") != std::string::npos;
 }
 
+// Whether a file is what a power loss or a kill makes of a checkpoint being written: its beginning,
+// or places that were never filled.
+bool may_be_torn(const std::string& text) {
+  const std::string begin = "{\n \"magic\": \"streamvsr checkpoint\"";
+  const std::string head = text.substr(0, begin.size());
+  return text.size() <= Checkpoint::kMostBytes &&
+         (begin.starts_with(head) || head.find_first_not_of('\0') == std::string::npos);
+}
+
 [[noreturn]] void busy(const std::string& output, const std::string& part, const int owner) {
+  std::string who;
+  if (owner > 0) who = " (pid " + std::to_string(owner) + ")";
+  // A lock lives on in children that were forked without a program of their own.
+  if (owner > 0 && ::kill(owner, 0) != 0 && errno == ESRCH)
+    who = " (a child of pid " + std::to_string(owner) + ", which is gone)";
   throw Error(ErrorKind::kBusy,
-              "another process" + (owner > 0 ? " (pid " + std::to_string(owner) + ")" : "") +
-                  " is writing '" + output + "' (it holds '" + part +
+              "another process" + who + " is writing '" + output + "' (it holds '" + part +
                   "'); wait for its end, or give another output",
               part, EBUSY);
 }
@@ -68,15 +89,17 @@ void check_same_job(const JobPlan& plan, const Remains& remains) {
   if (const auto other = differences(c.identity.job, plan.identity.job); !other.empty())
     cannot(remains, joined(other) + done,
            std::string("Give the same parameters to go on; ") + kStartOver);
+  if (c.stage == Checkpoint::Stage::kCommitted) return;
   const auto other = differences(c.identity.environment, plan.identity.environment);
   if (other.empty() && plan_hash(plan) != c.plan_hash)
     cannot(remains, "its plan of times and segments differs" + done, kStartOver);
-  if (other.empty() || c.stage != Checkpoint::Stage::kRunning) return;
+  if (other.empty()) return;
   const auto headers = [](const Identity& i) { return i.environment.at("encoder's headers"); };
   if (plan_hash(plan) != c.plan_hash || !c.identity.environment.contains("encoder's headers") ||
       headers(c.identity) != headers(plan.identity))
     cannot(remains, joined(other) + done, kStartOver);
-  if (plan.config.resume != ResumeMode::kFrames)
+  // Finishing computes nothing that could come out otherwise.
+  if (c.stage == Checkpoint::Stage::kRunning && plan.config.resume != ResumeMode::kFrames)
     cannot(
         remains,
         "the file would not be, byte for byte, that of one uninterrupted run: " + joined(other) +
@@ -98,7 +121,7 @@ Remains look(const std::string& output, std::string& foreign) {
   const std::string part = part_path(output);
   const std::string checkpoint = checkpoint_path(output);
   struct stat status{};
-  if (::lstat(checkpoint.c_str(), &status) == 0) {
+  if (is_there(checkpoint, status)) {
     if (!S_ISREG(status.st_mode)) foreign = checkpoint;
     const std::string text = S_ISREG(status.st_mode) ? text_of(checkpoint) : std::string();
     try {
@@ -108,7 +131,7 @@ Remains look(const std::string& output, std::string& foreign) {
       remains.unreadable = error.what();
     }
   }
-  if (::lstat(part.c_str(), &status) == 0) {
+  if (is_there(part, status)) {
     // A run that was killed before its first checkpoint left nothing in its `.part`.
     if (!S_ISREG(status.st_mode) ||
         (!remains.checkpoint && remains.unreadable.empty() && status.st_size > 0))
@@ -116,10 +139,12 @@ Remains look(const std::string& output, std::string& foreign) {
     remains.has_part = true;
     remains.part_bytes = status.st_size;
   }
-  remains.has_temporary =
-      ::lstat((checkpoint + ".tmp").c_str(), &status) == 0 && S_ISREG(status.st_mode);
-  if (::lstat(output.c_str(), &status) == 0 && S_ISREG(status.st_mode))
-    remains.output_bytes = status.st_size;
+  const std::string temporary = checkpoint + ".tmp";
+  if (is_there(temporary, status)) {
+    if (!S_ISREG(status.st_mode) || !may_be_torn(text_of(temporary))) foreign = temporary;
+    remains.has_temporary = true;
+  }
+  if (is_there(output, status) && S_ISREG(status.st_mode)) remains.output_bytes = status.st_size;
   return remains;
 }
 
@@ -146,14 +171,11 @@ std::optional<Checkpoint> choose_start(const JobPlan& plan, const Remains& remai
   if (mode == ResumeMode::kNever) return std::nullopt;
   if (!remains.unreadable.empty()) cannot(remains, remains.unreadable, kStartOver);
   const std::optional<Checkpoint>& c = remains.checkpoint;
-  const bool something = c && (c->stage != Checkpoint::Stage::kRunning || c->segments_done > 0);
-  // A committed file that was taken elsewhere leaves nothing to go on with.
-  const bool gone = c && c->stage == Checkpoint::Stage::kCommitted && !remains.has_part;
   if (remains.finished()) {
     check_same_job(plan, remains);
     return c;
   }
-  if (!something || gone) {
+  if (!remains.unfinished()) {
     if (mode == ResumeMode::kDemand)
       throw Error(ErrorKind::kResume,
                   "there is nothing to go on with: no unfinished run on '" + remains.output +
@@ -176,10 +198,32 @@ std::optional<Checkpoint> choose_start(const JobPlan& plan, const Remains& remai
   return c;
 }
 
+namespace {
+
+// Under the lock on part. It goes last, since its name is what the lock guards, and empty, since
+// without a checkpoint only an empty one is known as ours.
+void remove_both(File& part, const std::string& output) {
+  part.truncate(0);
+  remove_file(checkpoint_path(output) + ".tmp");
+  remove_file(checkpoint_path(output));
+  remove_file(part.path());
+}
+
+}  // namespace
+
 PartFile::PartFile(const std::string& output) : output_(output) {
   find_remains(output);  // refuses what is not ours before it is opened for writing
+  struct stat status{};
+  const bool made = !is_there(part_path(output), status);
   file_ = File(part_path(output), O_CREAT | O_RDWR | O_NOFOLLOW);
-  if (!file_.try_lock()) busy(output, file_.path(), file_.lock_owner());
+  bool locked = false;
+  try {
+    locked = file_.try_lock();
+  } catch (const Error&) {  // a file system without locks
+    if (made) remove_file(file_.path());
+    throw;
+  }
+  if (!locked) busy(output, file_.path(), file_.lock_owner());
   // Another run may have finished, and renamed the file, between the opening and the lock.
   if (!still_named(file_)) busy(output, file_.path(), 0);
   remains_ = find_remains(output);
@@ -188,11 +232,13 @@ PartFile::PartFile(const std::string& output) : output_(output) {
 }
 
 PartFile::~PartFile() {
-  if (!owned_) return;
-  // The checkpoint last: a `.part` without one would not be known as ours.
-  remove_file(file_.path());
-  remove_file(checkpoint_path(output_) + ".tmp");
-  remove_file(checkpoint_path(output_));
+  try {
+    // An empty file serves nobody: it was made for the lock alone.
+    if (!owned_ && !committed_ && file_.size() == 0) remove_file(file_.path());
+    if (!owned_) return;
+    remove_both(file_, output_);
+  } catch (const Error&) {  // NOLINT: what stays is empty, or still has its checkpoint
+  }
 }
 
 void PartFile::start_over() {
@@ -212,34 +258,26 @@ void PartFile::keep(const std::int64_t bytes) noexcept {
 void PartFile::commit(const bool overwrite) {
   rename_file(file_.path(), output_, overwrite);
   owned_ = false;
+  committed_ = true;
   // The output is whole and in its place: what fails from here on is no failure of the job.
   try {
     sync_directory(directory_of(output_));
-    forget_checkpoint(output_);
-  } catch (const Error&) {
-    remove_file(checkpoint_path(output_));
+  } catch (const Error&) {  // NOLINT: then a power loss may bring the `.part` back, complete
   }
+  forget_checkpoint(output_);
 }
 
 std::vector<std::string> remove_remains(const std::string& output) {
   std::vector<std::string> removed;
   const Remains remains = find_remains(output);
   if (!remains.any()) return removed;
-  const std::string part = part_path(output);
-  File file;
-  if (remains.has_part) {
-    file = File(part, O_RDWR | O_NOFOLLOW);
-    if (!file.try_lock()) busy(output, part, file.lock_owner());
-    if (!still_named(file)) busy(output, part, 0);
-  }
-  // The checkpoint last: a `.part` without one would not be known as ours.
-  const std::string checkpoint = checkpoint_path(output);
-  for (const std::string& path : {part, checkpoint + ".tmp", checkpoint}) {
+  for (const std::string& path :
+       {part_path(output), checkpoint_path(output) + ".tmp", checkpoint_path(output)}) {
     struct stat status{};
-    if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    remove_file(path);
-    removed.push_back(path);
+    if (::lstat(path.c_str(), &status) == 0) removed.push_back(path);
   }
+  PartFile part(output);  // made where there is none: its lock keeps others out
+  part.remove();
   sync_directory(directory_of(output));
   return removed;
 }
@@ -247,12 +285,16 @@ std::vector<std::string> remove_remains(const std::string& output) {
 int writer_of(const std::string& output) {
   struct stat status{};
   if (::lstat(part_path(output).c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return 0;
-  File file(part_path(output), O_RDONLY | O_NOFOLLOW);
-  // Trying the lock would, for that moment, be in the way of a run that begins: the kernel's list
-  // is asked first, and the lock confirms it (the list names files by number alone).
-  const int owner = file.lock_owner();
-  if (owner == 0 || file.try_lock()) return 0;
-  return owner;
+  try {
+    File file(part_path(output), O_RDONLY | O_NOFOLLOW);
+    // Trying the lock would, for that moment, be in the way of a run that begins: the kernel's list
+    // is asked first, and the lock confirms it (the list names files by number alone).
+    const int owner = file.lock_owner();
+    return owner == 0 || file.try_lock() ? 0 : owner;
+  } catch (const Error& error) {
+    if (error.code() == ENOENT) return 0;  // it was finished this moment
+    throw;
+  }
 }
 
 void refuse_busy(const std::string& output) {
@@ -262,7 +304,7 @@ void refuse_busy(const std::string& output) {
 void refuse_existing(const std::string& output) {
   struct stat status{};
   // A link counts as being there even when what it points to is not.
-  if (::lstat(output.c_str(), &status) == 0)
+  if (is_there(output, status))
     throw Error(ErrorKind::kOutputExists,
                 "the output '" + output +
                     "' exists already; pass overwrite=True (--overwrite) to replace it",
@@ -270,8 +312,13 @@ void refuse_existing(const std::string& output) {
 }
 
 void forget_checkpoint(const std::string& output) {
-  remove_file(checkpoint_path(output));
-  sync_directory(directory_of(output));
+  try {
+    const std::string path = checkpoint_path(output);
+    if (checkpoint_from_json(text_of(path), path).stage != Checkpoint::Stage::kCommitted) return;
+    remove_file(path);
+    sync_directory(directory_of(output));
+  } catch (const Error&) {  // NOLINT: the output is in its place; the next run removes it
+  }
 }
 
 }  // namespace streamvsr

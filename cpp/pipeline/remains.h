@@ -21,9 +21,16 @@ struct Remains {
   std::int64_t output_bytes = -1;  // of a regular file under the output's name; -1: none
 
   bool any() const { return has_part || has_temporary || checkpoint || !unreadable.empty(); }
+  // A run left work to go on with.
+  bool unfinished() const {
+    if (!checkpoint || finished()) return false;
+    return checkpoint->stage == Checkpoint::Stage::kRunning
+               ? checkpoint->segments_done > 0
+               : checkpoint->stage == Checkpoint::Stage::kFinishing || part_bytes > 0;
+  }
   // The output was renamed into place; only the checkpoint is still to be removed.
   bool finished() const {
-    return checkpoint && checkpoint->stage == Checkpoint::Stage::kCommitted && !has_part &&
+    return checkpoint && checkpoint->stage == Checkpoint::Stage::kCommitted && part_bytes == 0 &&
            output_bytes == checkpoint->final_bytes;
   }
 };
@@ -53,6 +60,8 @@ class PartFile {
   const Remains& remains() const { return remains_; }
   // Empties it.
   void start_over();
+  // Removes it and the checkpoint when this ends.
+  void remove() { owned_ = true; }
   // Leaves the first `bytes` of it, all for a negative number, and the checkpoint in place.
   void keep(std::int64_t bytes) noexcept;
   // Gives the finished file its name. Throws kOutputExists when the name is taken and overwrite is
@@ -63,7 +72,8 @@ class PartFile {
   std::string output_;
   File file_;
   Remains remains_;
-  bool owned_ = false;
+  bool owned_ = false;      // to be removed at the end
+  bool committed_ = false;  // its name is the output's by now
 };
 
 // Removes the remains of an interrupted run; returns the paths removed. Throws kBusy while a run is
@@ -77,7 +87,7 @@ void refuse_busy(const std::string& output);
 // Throws kOutputExists when something has the output's name already.
 void refuse_existing(const std::string& output);
 
-// Removes a checkpoint whose output is in place.
+// Removes a checkpoint whose output is in place, unless another run has put its own there.
 void forget_checkpoint(const std::string& output);
 
 }  // namespace streamvsr

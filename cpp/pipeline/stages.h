@@ -56,7 +56,7 @@ struct Shared {
   std::atomic<std::int64_t> segments_done{0};
   std::atomic<std::int64_t> durable_frames{0};  // that a later run need not do again
   std::atomic<std::int64_t> durable_bytes{0};   // of the `.part`, or kUncut
-  static constexpr std::int64_t kUncut = -1;    // it is being finished: what lies behind may stay
+  static constexpr std::int64_t kUncut = -1;    // unknown, or being finished: nothing is cut off
   std::atomic<std::int64_t> damaged{0};
   std::atomic<std::int64_t> bytes_read{0};  // of the source
   std::atomic<std::int64_t> bytes_written{0};
@@ -117,8 +117,8 @@ struct ReadFindings {
 void read_stage(const JobPlan& plan, const Checkpoint& from, int look_back, Shared& shared,
                 BusyTimer& busy, ReadFindings& findings);
 void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared, BusyTimer& busy);
-// Leaves a finished, durable file.
-void write_stage(const JobPlan& plan, const Checkpoint& from, SourceWatch& watch, File& part,
+// Leaves a finished, durable file, and in state the last checkpoint; state comes as `from`.
+void write_stage(const JobPlan& plan, Checkpoint& state, SourceWatch& watch, File& part,
                  Shared& shared, BusyTimer& busy);
 // What write_stage does once all data is in the `.part`: for runs that died in the midst of it.
 void finish_stage(const JobPlan& plan, const Checkpoint& from, File& part, Shared& shared);

@@ -18,8 +18,7 @@ int video_output(const JobPlan& plan) {
 // checkpoint. Thread-safety: none.
 class Writer {
  public:
-  Writer(const JobPlan& plan, const Checkpoint& from, SourceWatch& watch, File& part,
-         Shared& shared)
+  Writer(const JobPlan& plan, Checkpoint& from, SourceWatch& watch, File& part, Shared& shared)
       : plan_(plan),
         shared_(shared),
         watch_(watch),
@@ -70,6 +69,7 @@ class Writer {
       packets_.pull(time + AV_TIME_BASE, AV_TIME_BASE_Q, rest);
       writer_->write_fragment(std::move(rest));
     }
+    watch_.check();
     writer_->end();
     shared_.bytes_written += writer_->bytes_written();
     shared_.bytes_read += packets_.bytes_read();
@@ -110,6 +110,8 @@ class Writer {
     part_.sync_data();
     checkpoint_.part = writer_->state();
     checkpoint_.part_tail = part_tail(part_, checkpoint_.part.bytes);
+    // Where this fails, the old checkpoint or the new one may be in place.
+    shared_.durable_bytes = Shared::kUncut;
     save_checkpoint(checkpoint_path(plan_.config.output), checkpoint_);
     shared_.durable_frames = frames_;
     const bool running = checkpoint_.stage == Checkpoint::Stage::kRunning;
@@ -120,7 +122,7 @@ class Writer {
   Shared& shared_;
   SourceWatch& watch_;
   File& part_;
-  Checkpoint checkpoint_;
+  Checkpoint& checkpoint_;
   Input input_;  // read for the copied streams
   Input tags_;   // never read: what describes the source
   PacketSource packets_;
@@ -134,10 +136,10 @@ class Writer {
 
 }  // namespace
 
-void write_stage(const JobPlan& plan, const Checkpoint& from, SourceWatch& watch, File& part,
+void write_stage(const JobPlan& plan, Checkpoint& state, SourceWatch& watch, File& part,
                  Shared& shared, BusyTimer& busy) {
   busy.resume();
-  Writer writer(plan, from, watch, part, shared);
+  Writer writer(plan, state, watch, part, shared);
   for (;;) {
     busy.pause();
     Item item = shared.computed.pop();

@@ -5,6 +5,7 @@
 #include "clip.h"
 #include "media/decoder.h"
 #include "media/hash.h"
+#include "media/source_index.h"
 
 using namespace streamvsr;
 using namespace streamvsr::test;
@@ -26,6 +27,7 @@ std::string words_of(const SourcePicture& picture) {
 DecoderSettings settings_for(const std::string& path, const int threads) {
   DecoderSettings settings;
   settings.threads = threads;
+  settings.unique_times = index_source(path).unique_times;
   Decoder first(path, settings);
   REQUIRE(first.next().has_value());
   settings.format = first.format();
@@ -149,6 +151,24 @@ TEST_CASE("behind damage too, whatever the threads") {
     // The HEVC decoder takes garbage inside a slice for pictures, the same on every run.
     if (encode.find("x265") == std::string::npos) CHECK(whole.damaged > 0);
     for (const SourceMark& mark : marks) check_resumed(folder / "in.mkv", 2, mark, whole);
+  }
+}
+
+TEST_CASE("a passage that comes twice, with its times, is not mistaken for itself") {
+  const TemporaryFolder folder;
+  ClipOptions clip;
+  clip.frames = 60;
+  clip.encode = "-c:v libx264 -preset fast -g 12";
+  make_clip(folder / "once.ts", clip);
+  run_command("cat " + (folder / "once.ts") + " " + (folder / "once.ts") + " > " +
+              (folder / "twice.ts"));
+  CHECK(index_source(folder / "once.ts").unique_times);
+  CHECK(!index_source(folder / "twice.ts").unique_times);
+  for (const int threads : {1, 2}) {
+    std::vector<SourceMark> marks;
+    const Rest whole = decode(folder / "twice.ts", threads, {40, 100}, marks);
+    REQUIRE(whole.pictures.size() == 120);
+    for (const SourceMark& mark : marks) check_resumed(folder / "twice.ts", threads, mark, whole);
   }
 }
 

@@ -259,10 +259,22 @@ TEST_CASE("remains are removed as a whole, a temporary file alone among them; ot
   const JobConfig config = config_for(folder / "in.mp4", folder / "out.mp4");
   CHECK(remove_remains(config.output).empty());
   CHECK(fails(config, 30));
-  std::ofstream(checkpoint_path(config.output) + ".tmp") << "torn";
+  const std::string temporary = checkpoint_path(config.output) + ".tmp";
+  std::ofstream(temporary) << "{\n \"magic\": \"stre";
   CHECK(remove_remains(config.output).size() == 3);
-  std::ofstream(checkpoint_path(config.output) + ".tmp") << "torn";
+  std::ofstream(temporary) << std::string(3000, '\0');
   CHECK(remove_remains(config.output).size() == 1);
+  std::ofstream(temporary) << "mine";
+  CHECK_THROWS_AS(remove_remains(config.output), Error);
+  CHECK_THROWS_AS(run(config), Error);
+  CHECK(bytes_of(temporary) == "mine");
+  JobConfig onto = config;
+  onto.input = temporary;
+  std::filesystem::copy_file(config.input, temporary,
+                             std::filesystem::copy_options::overwrite_existing);
+  CHECK_THROWS_AS(run(onto), Error);
+  CHECK((bytes_of(temporary) == bytes_of(config.input)));
+  std::filesystem::remove(temporary);
   CHECK(folder.files() == 1);
   // A part that was deleted is not made anew.
   CHECK(fails(config, 30));
@@ -296,4 +308,73 @@ TEST_CASE("whoever looks at a job that begins, works and ends sees no strange fi
   over = true;
   looker.join();
   CHECK(looks > 0);
+}
+
+TEST_CASE("only a checkpoint that is gone on with decides the encoder's threads") {
+  const TemporaryFolder folder;
+  make_film(folder / "in.mp4");
+  JobConfig config = config_for(folder / "in.mp4", folder / "out.mp4");
+  run(config);
+  Checkpoint c;
+  {
+    JobConfig other = config;
+    other.output = folder / "other.mp4";
+    CHECK(fails(other, 30));
+    const std::string path = checkpoint_path(other.output);
+    c = checkpoint_from_json(bytes_of(path), path);
+    remove_remains(other.output);
+  }
+  c.segments_done = 0;
+  c.identity.job["encoder_threads"] = "7";
+  config.output = folder / "again.mp4";
+  config.encoder_threads = 0;
+  save_checkpoint(checkpoint_path(config.output), c);
+  std::ofstream(part_path(config.output)) << "torn";
+  const Job job(config, std::make_unique<Dying>());
+  CHECK(job.plan().encoder.threads != 7);
+}
+
+TEST_CASE("finishing checks the plan, and leaves a whole file whatever the processor") {
+  const TemporaryFolder folder;
+  make_film(folder / "in.mp4");
+  JobConfig config = config_for(folder / "in.mp4", folder / "whole.mkv");
+  run(config);
+  const std::string whole = bytes_of(config.output);
+  config.output = folder / "out.mkv";
+  // The name is taken when the file is finished: the finished part and its checkpoint stay.
+  {
+    Job job(config, std::make_unique<Dying>());
+    std::ofstream(config.output) << "mine";
+    CHECK_THROWS_AS(job.run({}, std::chrono::milliseconds(5)), Error);
+    std::filesystem::remove(config.output);
+  }
+  // Planning and running look at the name; a file that comes later meets the rename.
+  CHECK(!std::filesystem::exists(part_path(config.output)));
+  bool there = false;
+  Job job(config, std::make_unique<Dying>());
+  CHECK_THROWS_AS(job.run(
+                      [&](const Progress& p) {
+                        if (!there && p.segments_done > 0) {
+                          std::ofstream(config.output) << "mine";
+                          there = true;
+                        }
+                      },
+                      std::chrono::milliseconds(1)),
+                  Error);
+  std::filesystem::remove(config.output);
+  const std::string path = checkpoint_path(config.output);
+  Checkpoint c = checkpoint_from_json(bytes_of(path), path);
+  CHECK(c.stage == Checkpoint::Stage::kCommitted);
+  c.stage = Checkpoint::Stage::kFinishing;
+  c.identity.environment["FFmpeg"] = "4.0";
+  const std::string plan = c.plan_hash;
+  c.plan_hash = "another";
+  save_checkpoint(path, c);
+  CHECK(has(refusal(config), "FFmpeg was '4.0'"));
+  c.plan_hash = plan;
+  c.final_bytes = 0;
+  save_checkpoint(path, c);
+  const Report report = run(config);
+  CHECK(report.warnings.empty());
+  CHECK((bytes_of(config.output) == whole));
 }
