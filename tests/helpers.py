@@ -331,7 +331,8 @@ def cli(
     """Runs `streamvsr` to its end, whatever its exit code.
 
     room: no file may grow beyond so many bytes, as if the disk were full then: ends a job at a
-    place that does not depend on speed. options: of subprocess.run().
+    place that does not depend on speed; say --max-disk-fraction none, or the job is refused.
+    options: of subprocess.run().
     """
     if room is not None:
         options["preexec_fn"] = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))

@@ -15,8 +15,12 @@ import streamvsr
 from helpers import cli, cli_command, listing, make_clip
 from streamvsr import JobStatus
 
-FAST: dict[str, Any] = {"model": "nearest", "encoder_preset": "ultrafast", "segment_seconds": 1}
-WORDS = ["--model", "nearest", "--encoder-preset", "ultrafast", "--segment-seconds", "1"]
+FAST: dict[str, Any] = {
+    "model": "nearest", "encoder_preset": "ultrafast", "segment_seconds": 1,
+    "max_disk_fraction": None,  # so that a job may be interrupted by a disk that is full
+}  # fmt: skip
+WORDS = ["--model", "nearest", "--encoder-preset", "ultrafast", "--segment-seconds", "1",
+         "--max-disk-fraction", "none"]  # fmt: skip
 FRAMES = 100  # in 4 segments
 LEFT = {"out.mp4.part", "out.mp4.streamvsr.json"}
 

@@ -6,6 +6,7 @@
 #include "base/cpu.h"
 #include "bindings/bindings.h"
 #include "enhance/network_enhancer.h"
+#include "pipeline/space.h"
 
 namespace py = pybind11;
 
@@ -136,6 +137,8 @@ void bind_job(py::module_& m) {
       .def_readwrite("segment_seconds", &PythonConfig::segment_seconds, "s of source time, above 0")
       .def_readwrite("max_memory_mb", &PythonConfig::max_memory_mb,
                      "MiB of frames in flight, at least 64")
+      .def_readwrite("max_disk_fraction", &PythonConfig::max_disk_fraction,
+                     "of the free space, that the output may take; 0: not checked")
       .def_readwrite("network_path", &PythonConfig::network_path, "a network file, or 'nearest'")
       .def_readwrite("brgemm_path", &PythonConfig::brgemm_path,
                      "the microkernel library; '': the engine's own loops")
@@ -149,7 +152,8 @@ void bind_job(py::module_& m) {
       .def_readonly("seconds", &Progress::seconds, "since the run began")
       .def_readonly("fps", &Progress::fps, "mean")
       .def_readonly("eta_seconds", &Progress::eta_seconds, "-1: unknown")
-      .def_readonly("memory_mb", &Progress::memory_mb, "MiB of frames in flight");
+      .def_readonly("memory_mb", &Progress::memory_mb, "MiB of frames in flight")
+      .def_readonly("warnings", &Progress::warnings, "of this run so far");
   py::class_<Report>(m, "Report", "What a finished job did and took.")
       .def_readonly("frames", &Report::frames, "in the output")
       .def_readonly("resumed_frames", &Report::resumed_frames, "of them, done by earlier runs")
@@ -166,6 +170,7 @@ void bind_job(py::module_& m) {
       .def_readonly("peak_frames_mb", &Report::peak_frames_mb, "MiB of frames in flight")
       .def_readonly("peak_rss_mb", &Report::peak_rss_mb, "MiB, of the process since it began")
       .def_readonly("warnings", &Report::warnings)
+      .def_readonly("run_warnings", &Report::run_warnings, "of them, those met while running")
       .def_readonly("enhancer", &Report::enhancer)
       .def_readonly("encoder", &Report::encoder);
   py::class_<PlanSummary>(m, "Plan", "What was decided before the first frame.")
@@ -181,6 +186,7 @@ void bind_job(py::module_& m) {
       .def_readonly("source_codec", &PlanSummary::source_codec)
       .def_readonly("pixel_format", &PlanSummary::pixel_format, "of the output")
       .def_readonly("frame_rate", &PlanSummary::frame_rate, "mean, 1/s")
+      .def_readonly("expected_bytes", &PlanSummary::expected_bytes, "of the output, estimate")
       .def_readonly("warnings", &PlanSummary::warnings)
       .def_readonly("encoder", &PlanSummary::encoder)
       .def_readonly("enhancer", &PlanSummary::enhancer)
@@ -269,6 +275,13 @@ void bind_job(py::module_& m) {
         return removed;
       },
       py::arg("output"), "Removes what an unfinished job left; returns the paths removed.");
+  m.def(
+      "estimate_output",
+      [](const PythonConfig& config) {
+        const py::gil_scoped_release release;
+        return estimate_output(config, *make_enhancer(config), check_signals);
+      },
+      py::arg("config"), "Bytes that the output will have, about; looks at the source alone.");
   m.def(
       "part_path", [](const py::object& output) { return from_path(part_path(to_path(output))); },
       py::arg("output"), "Where an output grows.");

@@ -64,6 +64,8 @@ void set_options(Dictionary& options, const EncoderSettings& settings, const Cod
 
 }  // namespace
 
+double default_crf(const std::string& codec) { return choice(codec).crf; }
+
 const AVCodec& find_encoder(const std::string& codec) {
   const CodecChoice& c = choice(codec);
   const AVCodec* const encoder = avcodec_find_encoder_by_name(c.ffmpeg);

@@ -32,6 +32,9 @@ struct EncoderSettings {
 // lacks.
 const AVCodec& find_encoder(const std::string& codec);
 
+// The crf that a codec has where none is asked for; negative for a lossless one.
+double default_crf(const std::string& codec);
+
 // The encoder's format that keeps most of a source format, or the one asked for by name.
 // Throws kConfig for a name that is unknown or not taken, listing those that are.
 AVPixelFormat choose_pixel_format(const std::string& codec, AVPixelFormat source,

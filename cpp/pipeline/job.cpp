@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "pipeline/space.h"
+
 namespace streamvsr {
 
 namespace {
@@ -75,7 +77,11 @@ Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const Plan
       enhancer_description_(enhancer_->describe()),
       plan_(make_plan(with_known_threads(config), *enhancer_, tick)),
       from_(choose_start(plan_, find_remains(plan_.config.output))),
-      shared_(make_shared_state(plan_)) {}
+      shared_(make_shared_state(plan_)) {
+  const std::int64_t there = find_remains(plan_.config.output).part_bytes;
+  check_space(plan_.config, space_need(plan_, from_, there),
+              room_in(directory_of(plan_.config.output)));
+}
 
 Job::~Job() = default;
 
@@ -103,6 +109,7 @@ PlanSummary Job::summary() const {
   s.source_codec = plan_.source_codec;
   s.pixel_format = av_get_pix_fmt_name(plan_.encoder.format);
   s.frame_rate = av_q2d(plan_.frame_rate);
+  s.expected_bytes = plan_.expected_bytes;
   s.warnings = plan_.warnings;
   s.encoder = describe_encoder(plan_.encoder);
   s.enhancer = enhancer_description_;
@@ -122,6 +129,7 @@ Progress Job::progress(const SteadyClock::time_point begin) const {
     p.eta_seconds =
         static_cast<double>(std::max<std::int64_t>(0, p.frames_total - p.frames_done)) / p.fps;
   p.memory_mb = static_cast<double>(shared_->gauge.bytes()) / kMiB;
+  p.warnings = shared_->warnings();
   return p;
 }
 
@@ -202,6 +210,9 @@ Checkpoint Job::run_stages(const Checkpoint& from, PartFile& part,
   shared_->rethrow();
   report.frames = shared_->frames_written.load();
   report.damaged_frames = shared_->damaged.load();
+  report.run_warnings = shared_->warnings();
+  report.warnings.insert(report.warnings.end(), report.run_warnings.begin(),
+                         report.run_warnings.end());
   report.segments = shared_->segments_done.load();
   report.read_seconds = reading.seconds();
   report.compute_seconds = computing.seconds();

@@ -19,10 +19,11 @@ struct Progress {
   std::int64_t frames_done = 0;   // written to the output
   std::int64_t frames_total = 0;  // the plan's estimate
   std::int64_t segments_done = 0;
-  double seconds = 0.0;       // since the run began
-  double fps = 0.0;           // mean, of the frames this run has written
-  double eta_seconds = -1.0;  // -1: unknown
-  double memory_mb = 0.0;     // frames in flight now
+  double seconds = 0.0;               // since the run began
+  double fps = 0.0;                   // mean, of the frames this run has written
+  double eta_seconds = -1.0;          // -1: unknown
+  double memory_mb = 0.0;             // frames in flight now
+  std::vector<std::string> warnings;  // of this run so far
 };
 
 struct Report {
@@ -41,6 +42,7 @@ struct Report {
   double peak_frames_mb = 0.0;  // frames in flight
   double peak_rss_mb = 0.0;     // of the process since it began
   std::vector<std::string> warnings;
+  std::vector<std::string> run_warnings;  // of them, those that came up while running
   std::string enhancer;
   std::string encoder;
 };
@@ -54,8 +56,9 @@ struct PlanSummary {
   std::int64_t segment_frames = 0;
   int width = 0, height = 0, output_width = 0, output_height = 0;
   std::string source_codec;
-  std::string pixel_format;  // of the output
-  double frame_rate = 0.0;   // mean, 1/s
+  std::string pixel_format;         // of the output
+  double frame_rate = 0.0;          // mean, 1/s
+  std::int64_t expected_bytes = 0;  // of the output, estimate
   std::vector<std::string> warnings;
   std::string encoder, enhancer;
   std::vector<std::string> copied_streams;  // "audio aac eng", ...

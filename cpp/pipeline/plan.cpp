@@ -12,6 +12,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "pipeline/remains.h"
+#include "pipeline/space.h"
 
 namespace streamvsr {
 
@@ -39,6 +40,8 @@ void check_config(const JobConfig& config) {
     refuse("segment_seconds must be above 0, not " + std::to_string(config.segment_seconds));
   if (config.max_memory_mb < 64)
     refuse("max_memory_mb must be at least 64, not " + std::to_string(config.max_memory_mb));
+  if (!(config.max_disk_fraction >= 0.0 && config.max_disk_fraction <= 1.0))
+    refuse("max_disk_fraction must lie in 0..1, not " + std::to_string(config.max_disk_fraction));
   for (const auto& [name, threads] : {std::pair{"encoder_threads", config.encoder_threads},
                                       std::pair{"decoder_threads", config.decoder_threads}})
     if (threads < 0 || threads > kMostThreads)
@@ -302,6 +305,10 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
       std::max<std::int64_t>(1, std::llround(std::min(rate * config.segment_seconds, 1e9)));
   plan.segment_ends =
       cut_segments(index, stream.time_base, config.segment_seconds, plan.segment_frames);
+  plan.expected_bytes =
+      estimate_output({encoder.codec, encoder.crf, encoder.preset, plan.source_format.width,
+                       plan.source_format.height, plan.output_format, plan.frames,
+                       index.total_bytes, static_cast<std::int64_t>(avio_size(input.format().pb))});
   plan.identity = identify(plan, input, enhancer.describe());
   plan.watch->check();
   return plan;

@@ -47,10 +47,11 @@ struct JobConfig {
   std::string encoder_preset;  // empty: medium
   std::string pixel_format;    // empty: the source's, or the nearest the codec takes
   std::map<std::string, std::string> encoder_options;
-  int encoder_threads = 0;        // 0: one per core; part of the result
-  int decoder_threads = 0;        // 0: one per core
-  double segment_seconds = 10.0;  // of source time; > 0
-  int max_memory_mb = 1024;       // of frames in flight; >= 64
+  int encoder_threads = 0;         // 0: one per core; part of the result
+  int decoder_threads = 0;         // 0: one per core
+  double segment_seconds = 10.0;   // of source time; > 0
+  int max_memory_mb = 1024;        // of frames in flight; >= 64
+  double max_disk_fraction = 0.8;  // of the free space, that the output may take; 0: unchecked
 };
 
 struct JobPlan {
@@ -65,12 +66,13 @@ struct JobPlan {
   PlaneFormat output_format;                   // of encoded pictures
   ChromaSiting siting = ChromaSiting::kLeft;
   bool full_range = false;
-  AVRational time_base{1, 25};   // of the enhanced stream's times in the source
-  AVRational frame_rate{25, 1};  // mean
-  std::int64_t frames = 0;       // estimate: packets that should give a picture
-  double duration = 0.0;         // s, of those
-  int reorder_depth = 0;         // frames, of the encoder
-  int fragment_frames = 1;       // packets of video per fragment of the .part
+  AVRational time_base{1, 25};      // of the enhanced stream's times in the source
+  AVRational frame_rate{25, 1};     // mean
+  std::int64_t frames = 0;          // estimate: packets that should give a picture
+  double duration = 0.0;            // s, of those
+  std::int64_t expected_bytes = 0;  // of the output, estimate
+  int reorder_depth = 0;            // frames, of the encoder
+  int fragment_frames = 1;          // packets of video per fragment of the .part
   std::int64_t segment_frames = 1;
   std::vector<std::int64_t>
       segment_ends;  // first frame after each planned segment; beyond them every segment_frames

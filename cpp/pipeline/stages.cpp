@@ -17,6 +17,16 @@ void Shared::rethrow() const {
   if (first_) std::rethrow_exception(first_);
 }
 
+void Shared::warn(std::string warning) {
+  const Lock lock(mutex_);
+  warnings_.push_back(std::move(warning));
+}
+
+std::vector<std::string> Shared::warnings() const {
+  const Lock lock(mutex_);
+  return warnings_;
+}
+
 void Shared::leave() {
   const Lock lock(mutex_);
   ++left_;

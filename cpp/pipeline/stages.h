@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/mutex.h"
 #include "base/queue.h"
@@ -67,6 +68,9 @@ struct Shared {
   // A stage ended, well or not.
   void leave();
   bool all_left() const;
+  // Notes what a user should know while the job runs.
+  void warn(std::string warning);
+  std::vector<std::string> warnings() const;
   // Waits until all stages left or the time is over.
   void wait_left(std::chrono::milliseconds time);
 
@@ -76,6 +80,7 @@ struct Shared {
   Condition left_changed_;
   int left_ GUARDED_BY(mutex_) = 0;
   std::exception_ptr first_ GUARDED_BY(mutex_);
+  std::vector<std::string> warnings_ GUARDED_BY(mutex_);
 };
 
 // Runs a stage's work on a frame; an Error on its way out learns which frame it was.

@@ -2,6 +2,7 @@
 
 #include "media/finish_in_place.h"
 #include "media/part_writer.h"
+#include "pipeline/space.h"
 #include "pipeline/stages.h"
 
 namespace streamvsr {
@@ -29,6 +30,7 @@ class Writer {
         packets_(input_, plan.streams.streams, plan.container, plan.part.clock, shared.abort),
         encoder_(plan, video_output(plan), shared.abort, from.video),
         context_{part, tags_, plan.streams.streams, plan.part, encoder_.parameters()},
+        space_(plan, from.part.bytes),
         frames_(from.source.delivered) {
     if (from.segments_done == 0) {
       writer_.emplace(context_);
@@ -48,6 +50,14 @@ class Writer {
     while (video_.size() >= static_cast<std::size_t>(plan_.fragment_frames))
       write(static_cast<std::size_t>(plan_.fragment_frames));
     if (item.mark) end_segment(*item.mark);
+  }
+
+  // Behind a whole segment: whether the next ones fit.
+  void look_for_room() {
+    if (plan_.config.max_disk_fraction <= 0.0) return;
+    const std::string& output = plan_.config.output;
+    if (auto warning = space_.look(frames_, checkpoint_.part.bytes, room_in(directory_of(output))))
+      shared_.warn(std::move(*warning));
   }
 
   void finish() {
@@ -129,6 +139,7 @@ class Writer {
   SegmentEncoder encoder_;
   PartContext context_;
   std::optional<PartWriter> writer_;
+  SpaceWatch space_;
   std::vector<OutPacket> video_;  // finished, not yet in a fragment
   std::int64_t frames_;           // in the `.part` or on their way to it
   bool started_ = false;
@@ -147,7 +158,9 @@ void write_stage(const JobPlan& plan, Checkpoint& state, SourceWatch& watch, Fil
     auto* const frame = std::get_if<FrameItem>(&item);
     if (frame == nullptr) break;
     shared.abort.check();
+    const bool last_of_segment = frame->mark.has_value();
     on_frame("writing", frame->picture.index, [&] { writer.add(std::move(*frame)); });
+    if (last_of_segment) writer.look_for_room();
   }
   writer.finish();
   busy.pause();

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from streamvsr._core import MediaInfo, Progress
     from streamvsr.api import StreamingVideoProcessor, default_output_path, probe, upscale
     from streamvsr.config import StreamingConfig
+    from streamvsr.disk import calculate_disk_usage, pre_check_disk_space
     from streamvsr.models import Model, packaged_models
     from streamvsr.remains import JobStatus, clean, status
     from streamvsr.result import ProcessResult
@@ -62,9 +63,11 @@ __all__ = [
     "StreamingVideoProcessor",
     "StreamvsrError",
     "__version__",
+    "calculate_disk_usage",
     "clean",
     "default_output_path",
     "packaged_models",
+    "pre_check_disk_space",
     "probe",
     "status",
     "upscale",
@@ -79,9 +82,11 @@ _HOMES = {
     "Progress": "_core",
     "StreamingConfig": "config",
     "StreamingVideoProcessor": "api",
+    "calculate_disk_usage": "disk",
     "clean": "remains",
     "default_output_path": "api",
     "packaged_models": "models",
+    "pre_check_disk_space": "disk",
     "probe": "api",
     "status": "remains",
     "upscale": "api",

@@ -24,6 +24,7 @@ __all__: list[str] = [
     "RowsEngine",
     "StreamInfo",
     "checkpoint_path",
+    "estimate_output",
     "job_status",
     "network_info",
     "part_path",
@@ -319,6 +320,13 @@ class JobConfig:
     @input.setter
     def input(self, arg1: typing.Any) -> None: ...
     @property
+    def max_disk_fraction(self) -> float:
+        """
+        of the free space, that the output may take; 0: not checked
+        """
+    @max_disk_fraction.setter
+    def max_disk_fraction(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
     def max_memory_mb(self) -> int:
         """
         MiB of frames in flight, at least 64
@@ -429,6 +437,11 @@ class Progress:
         """
     @property
     def segments_done(self) -> int: ...
+    @property
+    def warnings(self) -> list[str]:
+        """
+        of this run so far
+        """
 
 class Report:
     """
@@ -479,6 +492,11 @@ class Report:
         of them, done by earlier runs
         """
     @property
+    def run_warnings(self) -> list[str]:
+        """
+        of them, those met while running
+        """
+    @property
     def seconds(self) -> float: ...
     @property
     def segments(self) -> int: ...
@@ -502,6 +520,11 @@ class Plan:
     def encoder(self) -> str: ...
     @property
     def enhancer(self) -> str: ...
+    @property
+    def expected_bytes(self) -> int:
+        """
+        of the output, estimate
+        """
     @property
     def frame_rate(self) -> float:
         """
@@ -635,6 +658,11 @@ class JobStatus:
 def checkpoint_path(output: typing.Any) -> str:
     """
     Where its checkpoint lies.
+    """
+
+def estimate_output(config: JobConfig) -> int:
+    """
+    Bytes that the output will have, about; looks at the source alone.
     """
 
 def job_status(output: typing.Any) -> JobStatus | None:

@@ -15,7 +15,7 @@ from streamvsr.config import CONTAINERS, StreamingConfig
 from streamvsr.errors import StreamvsrError
 from streamvsr.models import choose_model, microkernel_path
 from streamvsr.presets import check_preset, check_quality
-from streamvsr.progress import ProgressBar, ProgressCallback
+from streamvsr.progress import ProgressBar, ProgressCallback, RunLog
 from streamvsr.remains import PathInput, kept_checkpoint, options_text
 from streamvsr.result import ProcessResult, failure, performance_report
 
@@ -199,6 +199,7 @@ def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobCo
     job.compute_threads = config.compute_threads
     job.segment_seconds = float(config.segment_seconds)
     job.max_memory_mb = config.max_memory_mb
+    job.max_disk_fraction = config.max_disk_fraction or 0.0
     job.network_path, job.passes = choice.network_path, choice.passes
     job.brgemm_path = microkernel_path()
     job.precision = config.precision
@@ -209,12 +210,14 @@ def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobCo
 def run_job(job: _core.Job, target: str, progress: ProgressCallback | bool) -> ProcessResult:
     """Runs an opened job to its end; raises what goes wrong."""
     plan = job.plan
+    log = RunLog()
     if progress is True:
         with ProgressBar(plan) as bar:
-            report = job.run(bar)
+            report = job.run(log.and_then(bar))
             bar.finish(report.frames)
     else:
-        report = job.run(progress or None)
+        report = job.run(log.and_then(progress or None))
+    log.show(report.run_warnings)
     return ProcessResult(
         success=True,
         output_path=target,

@@ -211,6 +211,10 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="most memory for frames in flight (default: 1024)",
     )  # fmt: skip
     add(
+        "--max-disk-fraction", type=_fraction, default=0.8, metavar="0-1|none",
+        help="most of the free disk space that the job may take (default: 0.8); none: not checked",
+    )  # fmt: skip
+    add(
         "--segment-seconds", type=float, default=10.0, metavar="S",
         help="length of the spans encoded independently (default: 10)",
     )  # fmt: skip
@@ -220,6 +224,13 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
             help="(default: 0, from the cores)",
         )  # fmt: skip
     add("--strict", action="store_true", help="damage in the source is an error")
+
+
+def _fraction(text: str) -> float | None:
+    try:
+        return None if text.lower() == "none" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor none") from None
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -249,6 +260,7 @@ def _config(options: argparse.Namespace) -> StreamingConfig:
         strict=options.strict,
         segment_seconds=options.segment_seconds,
         max_memory_mb=options.max_memory_mb,
+        max_disk_fraction=options.max_disk_fraction,
         encoder_threads=options.encoder_threads,
         decoder_threads=options.decoder_threads,
         compute_threads=options.compute_threads,
@@ -256,7 +268,7 @@ def _config(options: argparse.Namespace) -> StreamingConfig:
 
 
 def _upscale(options: argparse.Namespace) -> int:
-    from streamvsr import _core, api, display
+    from streamvsr import _core, api, display, progress
     from streamvsr.errors import StreamvsrError
 
     config = _config(options)
@@ -272,7 +284,8 @@ def _upscale(options: argparse.Namespace) -> int:
                 _complain(f"warning: {warning}")
         bar = not options.quiet and sys.stderr.isatty()
         try:
-            result = api.run_job(job, target, progress=bar)
+            with progress.announcing(announced, None if options.quiet else _complain):
+                result = api.run_job(job, target, progress=bar)
         except (StreamvsrError, MemoryError) as error:
             _complain(" ".join(str(error).split()) or "out of memory")
             return FAILED

@@ -29,6 +29,8 @@ def upscale_command(source: str, target: str, config: StreamingConfig) -> list[s
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return "none"
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from streamvsr._core import Plan, Progress
 
 ProgressCallback = Callable[["Progress"], object]
+LOGGER = logging.getLogger("streamvsr")
 
 
 class ProgressBar:
@@ -61,3 +64,50 @@ class ProgressBar:
     ) -> None:
         """Closes the bar as it stands."""
         self._bar.close()
+
+
+class RunLog:
+    """Purpose: logs what a job warns of while it runs, each warning once, as it comes."""
+
+    def __init__(self) -> None:
+        """Nothing is logged yet."""
+        self._shown = 0
+
+    def show(self, warnings: Sequence[str]) -> None:
+        """Logs those that are new; warnings: all of the run so far."""
+        for warning in warnings[self._shown :]:
+            LOGGER.warning("%s", warning)
+        self._shown = max(self._shown, len(warnings))
+
+    def and_then(self, progress: ProgressCallback | None) -> ProgressCallback:
+        """A callback that logs, then calls the user's."""
+
+        def call(now: Progress) -> None:
+            self.show(now.warnings)
+            if progress is not None:
+                progress(now)
+
+        return call
+
+
+class _Announcer(logging.Handler):
+    def __init__(self, announced: list[str], show: Callable[[str], None] | None) -> None:
+        super().__init__(logging.WARNING)
+        self._announced, self._show = announced, show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        self._announced.append(text)
+        if self._show is not None:
+            self._show(f"{record.levelname.lower()}: {text}")
+
+
+@contextmanager
+def announcing(announced: list[str], show: Callable[[str], None] | None) -> Iterator[None]:
+    """Shows what is logged meanwhile, and adds it to the list; show: None shows nothing."""
+    handler = _Announcer(announced, show)
+    LOGGER.addHandler(handler)
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(handler)

@@ -137,6 +137,7 @@ class Case:
     def command(self, *more: str) -> list[str]:
         return cli_command(
             "upscale", self.source, self.output, "--quiet", "--model", "nearest",
+            "--max-disk-fraction", "none",
             *self.job.options, *more, *(("--overwrite",) if self.older is not None else ()),
         )  # fmt: skip
 
