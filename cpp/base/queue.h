@@ -58,6 +58,22 @@ class ByteQueue {
     not_full_.notify_all();
   }
 
+  struct Fill {
+    std::size_t items = 0;
+    std::size_t bytes = 0;
+    std::size_t limit = 0;  // of the bytes
+  };
+  Fill fill() const {
+    const Lock lock(mutex_);
+    return {items_.size(), bytes_, max_bytes_};
+  }
+  // Changes the bound; what is queued stays. 0: one item at a time.
+  void limit(std::size_t max_bytes) {
+    const Lock lock(mutex_);
+    max_bytes_ = max_bytes;
+    not_full_.notify_all();
+  }
+
   // The most bytes ever held at once.
   std::size_t peak_bytes() const {
     const Lock lock(mutex_);
@@ -76,11 +92,11 @@ class ByteQueue {
     return std::move(item);
   }
 
-  const std::size_t max_bytes_;
   mutable Mutex mutex_;
   Condition not_full_;
   Condition not_empty_;
   std::deque<std::pair<T, std::size_t>> items_ GUARDED_BY(mutex_);
+  std::size_t max_bytes_ GUARDED_BY(mutex_);
   std::size_t bytes_ GUARDED_BY(mutex_) = 0;
   std::size_t peak_bytes_ GUARDED_BY(mutex_) = 0;
   std::exception_ptr failure_ GUARDED_BY(mutex_);

@@ -42,7 +42,12 @@ void run_signal_handlers() {
 // Signals are looked at this often whatever the interval of the progress callback.
 constexpr std::chrono::milliseconds kSignalInterval{50};
 
-Report run(Job& job, const py::object& progress, const double interval) {
+// What a callback is given.
+struct PythonProgress : Progress {
+  py::object monitor;
+};
+
+Report run(Job& job, const py::object& progress, const double interval, const py::object& monitor) {
   // The GIL is taken only for Python's own code: its signal handlers and the callback.
   auto next = std::chrono::steady_clock::now();
   const auto tick = [&](const Progress& now) {
@@ -51,7 +56,7 @@ Report run(Job& job, const py::object& progress, const double interval) {
     if (progress.is_none() || std::chrono::steady_clock::now() < next) return;
     next += std::chrono::duration_cast<std::chrono::steady_clock::duration>(
         std::chrono::duration<double>(interval));
-    progress(now);
+    progress(PythonProgress{now, monitor});
   };
   const py::gil_scoped_release release;
   return job.run(tick, kSignalInterval);
@@ -145,15 +150,16 @@ void bind_job(py::module_& m) {
       .def_readwrite("precision", &PythonConfig::precision, "auto, bf16 or fp32")
       .def_readwrite("passes", &PythonConfig::passes, "how often the network is applied")
       .def_readwrite("scale", &PythonConfig::scale, "of 'nearest'");
-  py::class_<Progress>(m, "Progress", "How far a running job is.")
-      .def_readonly("frames_done", &Progress::frames_done, "written to the output")
-      .def_readonly("frames_total", &Progress::frames_total, "the plan's estimate")
-      .def_readonly("segments_done", &Progress::segments_done)
-      .def_readonly("seconds", &Progress::seconds, "since the run began")
-      .def_readonly("fps", &Progress::fps, "mean")
-      .def_readonly("eta_seconds", &Progress::eta_seconds, "-1: unknown")
-      .def_readonly("memory_mb", &Progress::memory_mb, "MiB of frames in flight")
-      .def_readonly("warnings", &Progress::warnings, "of this run so far");
+  py::class_<PythonProgress>(m, "Progress", "How far a running job is.")
+      .def_readonly("frames_done", &PythonProgress::frames_done, "written to the output")
+      .def_readonly("frames_total", &PythonProgress::frames_total, "the plan's estimate")
+      .def_readonly("segments_done", &PythonProgress::segments_done)
+      .def_readonly("seconds", &PythonProgress::seconds, "since the run began")
+      .def_readonly("fps", &PythonProgress::fps, "mean")
+      .def_readonly("eta_seconds", &PythonProgress::eta_seconds, "-1: unknown")
+      .def_readonly("memory_mb", &PythonProgress::memory_mb, "MiB of frames in flight")
+      .def_readonly("warnings", &PythonProgress::warnings, "of this run so far")
+      .def_readonly("monitor", &PythonProgress::monitor, "as given to Job.run()");
   py::class_<Report>(m, "Report", "What a finished job did and took.")
       .def_readonly("frames", &Report::frames, "in the output")
       .def_readonly("resumed_frames", &Report::resumed_frames, "of them, done by earlier runs")
@@ -205,10 +211,15 @@ void bind_job(py::module_& m) {
       .def_property_readonly("plan", &Job::summary)
       .def(
           "run", &run, py::arg("progress") = py::none(), py::arg("interval") = 0.25,
+          py::arg("monitor") = py::none(),
           "Runs to the end with the GIL released; progress(Progress) is called about every "
           "`interval` seconds. Raises the first error; a KeyboardInterrupt or an exception of the "
           "callback stops the job and passes on. After a failure the whole segments are kept for a "
           "later run.")
+      .def("figures", &Job::figures, py::call_guard<py::gil_scoped_release>(),
+           "What it is doing now; from any thread, at any time.")
+      .def("spare_memory", &Job::spare_memory, py::call_guard<py::gil_scoped_release>(),
+           "Lets the queues hold one frame each from now on; the output stays the same.")
       .def("close", &Job::close, py::call_guard<py::gil_scoped_release>(),
            "Frees network, threads and buffers.")
       .def("stop", &Job::stop, "Ends a run from another thread, within a second.");

@@ -22,5 +22,6 @@ PYBIND11_MODULE(_core, m) {
   streamvsr::bind_errors(m);
   streamvsr::bind_media(m);
   streamvsr::bind_model(m);
+  streamvsr::bind_figures(m);
   streamvsr::bind_job(m);
 }

@@ -5,7 +5,7 @@
 
 namespace streamvsr {
 
-void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared, BusyTimer& busy) {
+void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared) {
   const auto most = static_cast<std::size_t>(std::max(1, enhancer.preferred_batch()));
   bool ended = false;
   while (!ended) {
@@ -19,7 +19,7 @@ void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared, Busy
         ended = true;
       item = ended || batch.size() >= most ? std::nullopt : shared.read.try_pop();
     }
-    busy.resume();
+    shared.computing.resume();
     std::vector<EnhanceInput> inputs;
     for (const FrameItem& frame : batch)
       inputs.push_back(
@@ -28,7 +28,7 @@ void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared, Busy
     if (!inputs.empty())
       on_frame("enhancing", batch.front().picture.index,
                [&] { enhanced = enhancer.run(inputs, shared.abort); });
-    busy.pause();
+    shared.computing.pause();
     for (std::size_t i = 0; i < batch.size(); ++i) {
       if (batch[i].warm_up) {
         shared.gauge.remove(batch[i].picture.planes.bytes());

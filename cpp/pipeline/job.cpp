@@ -92,7 +92,6 @@ void Job::close() noexcept {
   }
   state_ = State::kDone;
   enhancer_.reset();
-  shared_.reset();
 }
 
 PlanSummary Job::summary() const {
@@ -115,22 +114,6 @@ PlanSummary Job::summary() const {
   s.enhancer = enhancer_description_;
   s.copied_streams = plan_.copied_streams;
   return s;
-}
-
-Progress Job::progress(const SteadyClock::time_point begin) const {
-  Progress p;
-  p.frames_done = shared_->frames_written.load();
-  p.frames_total = plan_.frames;
-  p.segments_done = shared_->segments_done.load();
-  p.seconds = since(begin);
-  const std::int64_t earlier = from_ ? from_->source.delivered : 0;
-  p.fps = p.seconds > 0.0 ? static_cast<double>(p.frames_done - earlier) / p.seconds : 0.0;
-  if (p.fps > 0.0)
-    p.eta_seconds =
-        static_cast<double>(std::max<std::int64_t>(0, p.frames_total - p.frames_done)) / p.fps;
-  p.memory_mb = static_cast<double>(shared_->gauge.bytes()) / kMiB;
-  p.warnings = shared_->warnings();
-  return p;
 }
 
 Checkpoint Job::first_checkpoint() const {
@@ -168,31 +151,32 @@ std::string Job::keep(PartFile& part) noexcept {
 Checkpoint Job::run_stages(const Checkpoint& from, PartFile& part,
                            const std::function<void(const Progress&)>& tick,
                            const std::chrono::milliseconds interval, Report& report) {
-  const auto begin = SteadyClock::now();
-  BusyTimer reading;
-  BusyTimer computing;
-  BusyTimer writing;
   ReadFindings findings;
   Checkpoint state = from;
   {
-    const auto stage = [this](auto body) {
-      return std::jthread([this, body = std::move(body)] {
+    const auto stage = [this](StageClock& clock, auto body) {
+      return std::jthread([this, &clock, body = std::move(body)] {
+        clock.begin();
         try {
           body();
         } catch (...) {
           shared_->fail(std::current_exception());
         }
+        clock.end();
         shared_->leave();
       });
     };
     std::vector<std::jthread> stages;
     try {
       const int look_back = std::clamp(enhancer_->look_back(), 0, Decoder::kWindow);
-      stages.push_back(stage(
-          [&, look_back] { read_stage(plan_, from, look_back, *shared_, reading, findings); }));
-      stages.push_back(stage([&] { compute_stage(plan_, *enhancer_, *shared_, computing); }));
+      stages.push_back(stage(shared_->reading, [&, look_back] {
+        read_stage(plan_, from, look_back, *shared_, findings);
+      }));
       stages.push_back(
-          stage([&] { write_stage(plan_, state, *plan_.watch, part.file(), *shared_, writing); }));
+          stage(shared_->computing, [&] { compute_stage(plan_, *enhancer_, *shared_); }));
+      stages.push_back(stage(shared_->writing, [&] {
+        write_stage(plan_, state, *plan_.watch, part.file(), *shared_);
+      }));
       while (!shared_->all_left()) {
         shared_->wait_left(std::max(interval, std::chrono::milliseconds(1)));
         if (stop_.requested())
@@ -201,7 +185,7 @@ Checkpoint Job::run_stages(const Checkpoint& from, PartFile& part,
                     "stopped after " + std::to_string(shared_->frames_written.load()) +
                         " of about " + std::to_string(plan_.frames) + " frames",
                     plan_.config.output)));
-        if (tick) tick(progress(begin));
+        if (tick) tick(progress());
       }
     } catch (...) {
       shared_->fail(std::current_exception());
@@ -214,9 +198,9 @@ Checkpoint Job::run_stages(const Checkpoint& from, PartFile& part,
   report.warnings.insert(report.warnings.end(), report.run_warnings.begin(),
                          report.run_warnings.end());
   report.segments = shared_->segments_done.load();
-  report.read_seconds = reading.seconds();
-  report.compute_seconds = computing.seconds();
-  report.write_seconds = writing.seconds();
+  report.read_seconds = shared_->reading.now().busy;
+  report.compute_seconds = shared_->computing.now().busy;
+  report.write_seconds = shared_->writing.now().busy;
   if (report.damaged_frames > 0)
     report.warnings.push_back(
         "the source is damaged: " + std::to_string(report.damaged_frames) +
@@ -247,17 +231,22 @@ Report Job::run(const std::function<void(const Progress&)>& tick,
     throw Error(ErrorKind::kConfig, "this job has run already or was closed; make a new one");
   struct Done {
     std::atomic<State>& state;
-    ~Done() { state = State::kDone; }
+    std::atomic<SteadyClock::time_point>& ended;
+    ~Done() {
+      ended = SteadyClock::now();
+      state = State::kDone;
+    }
   };
-  const Done done{state_};
+  const Done done{state_, ended_};
   const auto begin = SteadyClock::now();
+  begun_ = begin;
   const double cpu_before = cpu_seconds(usage());
   Report report;
   report.warnings = plan_.warnings;
   report.enhancer = enhancer_description_;
   report.encoder = describe_encoder(plan_.encoder);
   run_under_lock(tick, interval, report);
-  report.bytes_read = shared_->bytes_read.load();
+  report.bytes_read = shared_->video_bytes_read.load() + shared_->copied_bytes_read.load();
   report.bytes_written = shared_->bytes_written.load();
   report.seconds = since(begin);
   const rusage used = usage();

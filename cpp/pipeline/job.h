@@ -26,6 +26,21 @@ struct Progress {
   std::vector<std::string> warnings;  // of this run so far
 };
 
+// What a job is doing now, in more detail.
+struct Figures {
+  bool running = false;
+  std::int64_t frames_done = 0;  // written to the output
+  std::int64_t frames_total = 0;
+  std::int64_t resumed_frames = 0;  // of those done, by earlier runs
+  std::int64_t segments_done = 0;
+  double seconds = 0.0;  // since the run began; stands still once it ended
+  StageTimes read, compute, write;
+  ByteQueue<Item>::Fill read_queue, computed_queue;
+  std::int64_t frames_bytes = 0;  // in flight now
+  std::int64_t bytes_read = 0;    // of the source, by all demuxers
+  std::int64_t bytes_written = 0;
+};
+
 struct Report {
   std::int64_t frames = 0;          // in the output
   std::int64_t resumed_frames = 0;  // of them, done by earlier runs
@@ -65,7 +80,8 @@ struct PlanSummary {
 };
 
 // Purpose: runs a plan. Constructed means planned: every error that can be known before work was
-// thrown by then. Thread-safety: stop() and close() from any thread, the rest from one. Ownership:
+// thrown by then. Thread-safety: stop(), close() and
+// what says so from any thread, the rest from one. Ownership:
 // owns the enhancer and its threads; none outlives run().
 class Job {
  public:
@@ -79,6 +95,11 @@ class Job {
   // segments stay in the `.part`, with the checkpoint, for a later run; where there is none, both
   // are removed.
   Report run(const std::function<void(const Progress&)>& tick, std::chrono::milliseconds interval);
+  // Before, while and after it runs, from any thread.
+  Figures figures() const;
+  // Makes the queues hold one frame each from now on and gives free memory back to the system. The
+  // output stays the same; the stages wait more for each other.
+  void spare_memory();
   // Asks a run to end: within a second it throws kStopped.
   void stop() noexcept { stop_.request(); }
   // Frees network, threads and buffers; the plan stays readable. A run that is under way is only
@@ -86,7 +107,7 @@ class Job {
   void close() noexcept;
 
  private:
-  Progress progress(std::chrono::steady_clock::time_point begin) const;
+  Progress progress() const;
   Checkpoint run_stages(const Checkpoint& from, PartFile& part,
                         const std::function<void(const Progress&)>& tick,
                         std::chrono::milliseconds interval, Report& report);
@@ -105,6 +126,7 @@ class Job {
   std::unique_ptr<Shared> shared_;
   enum class State { kNew, kRunning, kDone };
   std::atomic<State> state_{State::kNew};
+  std::atomic<std::chrono::steady_clock::time_point> begun_{}, ended_{};
 };
 
 }  // namespace streamvsr

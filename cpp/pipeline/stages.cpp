@@ -2,6 +2,29 @@
 
 namespace streamvsr {
 
+void StageClock::change(const State next) {
+  const Lock lock(mutex_);
+  const double waited = done_.wait;
+  done_ = times();
+  if (done_.wait - waited > kStall) ++done_.stalls;
+  since_ = std::chrono::steady_clock::now();
+  state_ = next;
+}
+
+StageTimes StageClock::times() const {
+  StageTimes all = done_;
+  const double more =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - since_).count();
+  if (state_ == State::kBusy) all.busy += more;
+  if (state_ == State::kWaiting) all.wait += more;
+  return all;
+}
+
+StageTimes StageClock::now() const {
+  const Lock lock(mutex_);
+  return times();
+}
+
 void Shared::fail(std::exception_ptr error) {
   {
     const Lock lock(mutex_);

@@ -44,6 +44,36 @@ struct FrameItem {
 struct End {};  // the film is over; every stage drains on it
 using Item = std::variant<FrameItem, End>;
 
+// Where a stage's time went.
+struct StageTimes {
+  double busy = 0.0;        // s
+  double wait = 0.0;        // s, for a queue
+  std::int64_t stalls = 0;  // waits longer than StageClock::kStall
+};
+
+// Purpose: adds up the time a stage is busy and the time it waits. Thread-safety: now() from any
+// thread, while the stage runs too; the rest from the stage's own.
+class StageClock {
+ public:
+  static constexpr double kStall = 0.5;  // s
+
+  void begin() { change(State::kWaiting); }
+  void resume() { change(State::kBusy); }
+  void pause() { change(State::kWaiting); }
+  void end() { change(State::kEnded); }
+  StageTimes now() const;
+
+ private:
+  enum class State { kNew, kWaiting, kBusy, kEnded };
+  void change(State next);
+  StageTimes times() const REQUIRES(mutex_);
+
+  mutable Mutex mutex_;
+  State state_ GUARDED_BY(mutex_) = State::kNew;
+  std::chrono::steady_clock::time_point since_ GUARDED_BY(mutex_);
+  StageTimes done_ GUARDED_BY(mutex_);
+};
+
 // What the stages of one run share. Thread-safety: as each member says.
 struct Shared {
   explicit Shared(std::size_t read_bytes, std::size_t computed_bytes)
@@ -52,6 +82,7 @@ struct Shared {
   ByteQueue<Item> read;
   ByteQueue<Item> computed;
   FrameGauge gauge;
+  StageClock reading, computing, writing;
   StopFlag abort;                               // ends tiles early once a stage has failed
   std::atomic<std::int64_t> frames_written{0};  // in the file, by this run or an earlier one
   std::atomic<std::int64_t> segments_done{0};
@@ -59,7 +90,8 @@ struct Shared {
   std::atomic<std::int64_t> durable_bytes{0};   // of the `.part`, or kUncut
   static constexpr std::int64_t kUncut = -1;    // unknown, or being finished: nothing is cut off
   std::atomic<std::int64_t> damaged{0};
-  std::atomic<std::int64_t> bytes_read{0};  // of the source
+  std::atomic<std::int64_t> video_bytes_read{0};   // of the source, by R
+  std::atomic<std::int64_t> copied_bytes_read{0};  // of the source, by W
   std::atomic<std::int64_t> bytes_written{0};
 
   // Notes a stage's failure: the first one wins, and wakes the others.
@@ -97,20 +129,6 @@ void on_frame(const char* const doing, const std::int64_t frame, const Work& wor
   }
 }
 
-// Adds up the time a stage is busy: all but its waits. Used by one thread; read after it ended.
-class BusyTimer {
- public:
-  void resume() { since_ = std::chrono::steady_clock::now(); }
-  void pause() {
-    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - since_).count();
-  }
-  double seconds() const { return seconds_; }
-
- private:
-  std::chrono::steady_clock::time_point since_{};
-  double seconds_ = 0.0;
-};
-
 // What reading found out about the source. Written by R; read after it ended.
 struct ReadFindings {
   std::string damage;        // FFmpeg's last words; empty without any
@@ -120,11 +138,11 @@ struct ReadFindings {
 // Each runs on a thread of its own until the end, or throws. from: the checkpoint to go on behind;
 // for a new job one of no segments.
 void read_stage(const JobPlan& plan, const Checkpoint& from, int look_back, Shared& shared,
-                BusyTimer& busy, ReadFindings& findings);
-void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared, BusyTimer& busy);
+                ReadFindings& findings);
+void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared);
 // Leaves a finished, durable file, and in state the last checkpoint; state comes as `from`.
 void write_stage(const JobPlan& plan, Checkpoint& state, SourceWatch& watch, File& part,
-                 Shared& shared, BusyTimer& busy);
+                 Shared& shared);
 // What write_stage does once all data is in the `.part`: for runs that died in the midst of it.
 void finish_stage(const JobPlan& plan, const Checkpoint& from, File& part, Shared& shared);
 

@@ -81,8 +81,7 @@ class Writer {
     }
     watch_.check();
     writer_->end();
-    shared_.bytes_written += writer_->bytes_written();
-    shared_.bytes_read += packets_.bytes_read();
+    tell_bytes();
     checkpoint_.stage = Checkpoint::Stage::kFinishing;
     checkpoint_.source.delivered = frames_;
     save();
@@ -102,7 +101,13 @@ class Writer {
     if (!started_ && plan_.container != Container::kMkv) packets_.pull_first_audio(fragment);
     started_ = true;
     writer_->write_fragment(std::move(fragment));
+    tell_bytes();
     shared_.frames_written += static_cast<std::int64_t>(count);
+  }
+
+  void tell_bytes() {
+    shared_.bytes_written = writer_->bytes_written();
+    shared_.copied_bytes_read = packets_.bytes_read();
   }
 
   void end_segment(const SourceMark& mark) {
@@ -148,13 +153,13 @@ class Writer {
 }  // namespace
 
 void write_stage(const JobPlan& plan, Checkpoint& state, SourceWatch& watch, File& part,
-                 Shared& shared, BusyTimer& busy) {
-  busy.resume();
+                 Shared& shared) {
+  shared.writing.resume();
   Writer writer(plan, state, watch, part, shared);
   for (;;) {
-    busy.pause();
+    shared.writing.pause();
     Item item = shared.computed.pop();
-    busy.resume();
+    shared.writing.resume();
     auto* const frame = std::get_if<FrameItem>(&item);
     if (frame == nullptr) break;
     shared.abort.check();
@@ -163,7 +168,7 @@ void write_stage(const JobPlan& plan, Checkpoint& state, SourceWatch& watch, Fil
     if (last_of_segment) writer.look_for_room();
   }
   writer.finish();
-  busy.pause();
+  shared.writing.pause();
 }
 
 void finish_stage(const JobPlan& plan, const Checkpoint& from, File& part, Shared& shared) {

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from streamvsr.config import StreamingConfig
     from streamvsr.disk import calculate_disk_usage, pre_check_disk_space
     from streamvsr.models import Model, packaged_models
+    from streamvsr.monitor import StreamingMonitor, plot_report
     from streamvsr.remains import JobStatus, clean, status
     from streamvsr.result import ProcessResult
 
@@ -60,6 +61,7 @@ __all__ = [
     "ResumeError",
     "StoppedError",
     "StreamingConfig",
+    "StreamingMonitor",
     "StreamingVideoProcessor",
     "StreamvsrError",
     "__version__",
@@ -67,6 +69,7 @@ __all__ = [
     "clean",
     "default_output_path",
     "packaged_models",
+    "plot_report",
     "pre_check_disk_space",
     "probe",
     "status",
@@ -81,11 +84,13 @@ _HOMES = {
     "ProcessResult": "result",
     "Progress": "_core",
     "StreamingConfig": "config",
+    "StreamingMonitor": "monitor",
     "StreamingVideoProcessor": "api",
     "calculate_disk_usage": "disk",
     "clean": "remains",
     "default_output_path": "api",
     "packaged_models": "models",
+    "plot_report": "monitor",
     "pre_check_disk_space": "disk",
     "probe": "api",
     "status": "remains",

@@ -13,6 +13,7 @@ import numpy
 
 __all__: list[str] = [
     "ChapterInfo",
+    "Figures",
     "Job",
     "JobConfig",
     "JobStatus",
@@ -20,8 +21,10 @@ __all__: list[str] = [
     "NetworkInfo",
     "Plan",
     "Progress",
+    "QueueFill",
     "Report",
     "RowsEngine",
+    "StageTimes",
     "StreamInfo",
     "checkpoint_path",
     "estimate_output",
@@ -254,6 +257,97 @@ class RowsEngine:
     @property
     def flops_per_pixel(self) -> float: ...
 
+class StageTimes:
+    """
+    Where the time of a stage went.
+    """
+    @property
+    def busy(self) -> float:
+        """
+        s
+        """
+    @property
+    def stalls(self) -> int:
+        """
+        waits longer than half a second
+        """
+    @property
+    def wait(self) -> float:
+        """
+        s, for a queue
+        """
+
+class QueueFill:
+    """
+    What waits between two stages.
+    """
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def items(self) -> int: ...
+    @property
+    def limit(self) -> int:
+        """
+        of the bytes; one item is always admitted
+        """
+
+class Figures:
+    """
+    What a job is doing now.
+    """
+    @property
+    def bytes_read(self) -> int:
+        """
+        of the source
+        """
+    @property
+    def bytes_written(self) -> int: ...
+    @property
+    def compute(self) -> StageTimes: ...
+    @property
+    def computed_queue(self) -> QueueFill:
+        """
+        from compute to write
+        """
+    @property
+    def frames_bytes(self) -> int:
+        """
+        of frames in flight
+        """
+    @property
+    def frames_done(self) -> int:
+        """
+        written to the output
+        """
+    @property
+    def frames_total(self) -> int:
+        """
+        the plan's estimate
+        """
+    @property
+    def read(self) -> StageTimes: ...
+    @property
+    def read_queue(self) -> QueueFill:
+        """
+        from read to compute
+        """
+    @property
+    def resumed_frames(self) -> int:
+        """
+        of those done, by earlier runs
+        """
+    @property
+    def running(self) -> bool: ...
+    @property
+    def seconds(self) -> float:
+        """
+        since the run began, until it ended
+        """
+    @property
+    def segments_done(self) -> int: ...
+    @property
+    def write(self) -> StageTimes: ...
+
 class JobConfig:
     """
     Parameters of a job; every attribute has a default but input and output.
@@ -431,6 +525,11 @@ class Progress:
         MiB of frames in flight
         """
     @property
+    def monitor(self) -> typing.Any:
+        """
+        as given to Job.run()
+        """
+    @property
     def seconds(self) -> float:
         """
         since the run began
@@ -571,13 +670,22 @@ class Job:
         """
         Frees network, threads and buffers.
         """
+    def figures(self) -> Figures:
+        """
+        What it is doing now; from any thread, at any time.
+        """
     def run(
         self,
         progress: typing.Any = None,
         interval: typing.SupportsFloat | typing.SupportsIndex = 0.25,
+        monitor: typing.Any = None,
     ) -> Report:
         """
         Runs to the end with the GIL released; progress(Progress) is called about every `interval` seconds. Raises the first error; a KeyboardInterrupt or an exception of the callback stops the job and passes on. After a failure the whole segments are kept for a later run.
+        """
+    def spare_memory(self) -> None:
+        """
+        Lets the queues hold one frame each from now on; the output stays the same.
         """
     def stop(self) -> None:
         """

@@ -14,8 +14,9 @@ from streamvsr.command import RESUME
 from streamvsr.config import CONTAINERS, StreamingConfig
 from streamvsr.errors import StreamvsrError
 from streamvsr.models import choose_model, microkernel_path
+from streamvsr.monitor import StreamingMonitor, Ticker
 from streamvsr.presets import check_preset, check_quality
-from streamvsr.progress import ProgressBar, ProgressCallback, RunLog
+from streamvsr.progress import ProgressBar, ProgressCallback
 from streamvsr.remains import PathInput, kept_checkpoint, options_text
 from streamvsr.result import ProcessResult, failure, performance_report
 
@@ -27,7 +28,11 @@ class StreamingVideoProcessor:
     """Purpose: enhances videos as streams: frame by frame, in memory, every other stream copied.
 
     Thread-safety: process() may run in several threads at once, stop() may come from any thread.
-    Ownership: nothing outlives a call of process().
+    Ownership: nothing outlives a call of process() but its figures.
+
+    Attributes:
+        config: The configuration.
+        monitor: The StreamingMonitor of the process() that was begun last.
     """
 
     def __init__(self, config: StreamingConfig | Mapping[str, Any] | None = None) -> None:
@@ -50,6 +55,7 @@ class StreamingVideoProcessor:
         self._lock = threading.Lock()
         self._jobs: set[_core.Job] = set()
         self._stops = 0
+        self.monitor = StreamingMonitor(config.memory_warning_mb)
 
     def process(
         self,
@@ -70,7 +76,8 @@ class StreamingVideoProcessor:
             output_path: Where the result goes; None: default_output_path(input_path).
             preset: "theater_small", "theater_medium" or "theater_large"; recorded in the result.
             quality: "fast", "balanced" or "high"; recorded in the result.
-            progress: True shows a bar; a callable gets a Progress about four times a second.
+            progress: True shows a bar; a callable gets a Progress about four times a second; its
+                monitor is this call's StreamingMonitor.
 
         Raises:
             KeyboardInterrupt: Ctrl-C; the whole segments are kept, and the same call goes on with
@@ -81,8 +88,10 @@ class StreamingVideoProcessor:
         started = time.monotonic()
         source = os.fspath(input_path)
         target = None if output_path is None else os.fspath(output_path)
+        monitor = StreamingMonitor(self.config.memory_warning_mb)
         with self._lock:
             stops = self._stops
+            self.monitor = monitor
         try:
             check_preset(preset)
             check_quality(quality)
@@ -97,9 +106,10 @@ class StreamingVideoProcessor:
                 if self._stops != stops:
                     job.stop()
             try:
-                result = run_job(job, target, progress)
+                result = run_job(job, source, target, progress, monitor)
             except (StreamvsrError, MemoryError) as error:
                 result = failure(error, time.monotonic() - started, kept_checkpoint(target))
+                result.warnings = [*job.plan.warnings, *monitor.warnings]
             finally:
                 with self._lock:
                     self._jobs.discard(job)
@@ -207,23 +217,31 @@ def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobCo
     return job
 
 
-def run_job(job: _core.Job, target: str, progress: ProgressCallback | bool) -> ProcessResult:
+def run_job(
+    job: _core.Job,
+    source: str,
+    target: str,
+    progress: ProgressCallback | bool,
+    monitor: StreamingMonitor,
+) -> ProcessResult:
     """Runs an opened job to its end; raises what goes wrong."""
     plan = job.plan
-    log = RunLog()
+    monitor.attach(job, source, target)
     if progress is True:
         with ProgressBar(plan) as bar:
-            report = job.run(log.and_then(bar))
+            report = job.run(Ticker(monitor, bar), 0.0, monitor)
             bar.finish(report.frames)
     else:
-        report = job.run(log.and_then(progress or None))
-    log.show(report.run_warnings)
+        report = job.run(Ticker(monitor, progress or None), 0.0, monitor)
+    monitor.note_warnings(report.run_warnings)
+    warnings = list(report.warnings)
+    warnings += [text for text in monitor.warnings if text not in warnings]
     return ProcessResult(
         success=True,
         output_path=target,
         processing_time=report.seconds,
         frames_processed=report.frames,
         memory_peak_mb=report.peak_rss_mb,
-        warnings=list(report.warnings),
-        performance_report=performance_report(plan, report),
+        warnings=warnings,
+        performance_report=performance_report(plan, report) | monitor.report(),
     )

@@ -159,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from streamvsr.command import fraction, pair
     from streamvsr.config import CODECS, CONTAINERS, PRECISIONS, SCALES
 
     parser = commands.add_parser(
@@ -200,7 +201,7 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )  # fmt: skip
     add("--pixel-format", metavar="NAME", help="such as yuv420p10le (default: the source's)")
     add(
-        "--encoder-option", metavar="NAME=VALUE", action="append", default=[], type=_pair,
+        "--encoder-option", metavar="NAME=VALUE", action="append", default=[], type=pair,
         help="a further option of the encoder; may be repeated",
     )  # fmt: skip
     add("--container", metavar="|".join(CONTAINERS), help="(default: from OUT's suffix)")
@@ -211,7 +212,11 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="most memory for frames in flight (default: 1024)",
     )  # fmt: skip
     add(
-        "--max-disk-fraction", type=_fraction, default=0.8, metavar="0-1|none",
+        "--memory-warning-mb", type=int, metavar="MB",
+        help="warn and take less beyond so much memory (default: 90 %% of what there is)",
+    )  # fmt: skip
+    add(
+        "--max-disk-fraction", type=fraction, default=0.8, metavar="0-1|none",
         help="most of the free disk space that the job may take (default: 0.8); none: not checked",
     )  # fmt: skip
     add(
@@ -224,20 +229,6 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
             help="(default: 0, from the cores)",
         )  # fmt: skip
     add("--strict", action="store_true", help="damage in the source is an error")
-
-
-def _fraction(text: str) -> float | None:
-    try:
-        return None if text.lower() == "none" else float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor none") from None
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    return name, value
 
 
 def _config(options: argparse.Namespace) -> StreamingConfig:
@@ -260,6 +251,7 @@ def _config(options: argparse.Namespace) -> StreamingConfig:
         strict=options.strict,
         segment_seconds=options.segment_seconds,
         max_memory_mb=options.max_memory_mb,
+        memory_warning_mb=options.memory_warning_mb,
         max_disk_fraction=options.max_disk_fraction,
         encoder_threads=options.encoder_threads,
         decoder_threads=options.decoder_threads,
@@ -268,7 +260,7 @@ def _config(options: argparse.Namespace) -> StreamingConfig:
 
 
 def _upscale(options: argparse.Namespace) -> int:
-    from streamvsr import _core, api, display, progress
+    from streamvsr import _core, api, display, monitor, progress
     from streamvsr.errors import StreamvsrError
 
     config = _config(options)
@@ -285,7 +277,8 @@ def _upscale(options: argparse.Namespace) -> int:
         bar = not options.quiet and sys.stderr.isatty()
         try:
             with progress.announcing(announced, None if options.quiet else _complain):
-                result = api.run_job(job, target, progress=bar)
+                watch = monitor.StreamingMonitor(config.memory_warning_mb)
+                result = api.run_job(job, options.input, target, bar, watch)
         except (StreamvsrError, MemoryError) as error:
             _complain(" ".join(str(error).split()) or "out of memory")
             return FAILED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from streamvsr.config import StreamingConfig
 
 # StreamingConfig.resume by its name on the command line.
@@ -40,3 +42,19 @@ def _path(path: str) -> str:
 
 def _option(option: str, value: str) -> list[str]:
     return [f"{option}={value}"] if value.startswith("-") else [option, value]
+
+
+def fraction(text: str) -> float | None:
+    """A number, or None for "none", as an argument of the command line."""
+    try:
+        return None if text.lower() == "none" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor none") from None
+
+
+def pair(text: str) -> tuple[str, str]:
+    """NAME=VALUE, as an argument of the command line."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value

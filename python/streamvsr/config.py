@@ -53,6 +53,9 @@ class StreamingConfig:
         segment_seconds: Length of the spans that are encoded independently, 0.5 to 600 s;
             default 10.
         max_memory_mb: The most memory for frames in flight, 64 to 1048576 MB; default 1024.
+        memory_warning_mb: Resident memory of the process, 1 to 1048576 MB, beyond which it is
+            warned once and fewer frames wait between the stages. None, the default: 90 % of the
+            memory that the process may have.
         max_disk_fraction: The most of the output's free disk space that the job may take, above 0
             and up to 1; default 0.8. More than that by estimate is refused before any work; while
             running, the job warns and stops early before the disk is full. None checks nothing.
@@ -77,6 +80,7 @@ class StreamingConfig:
     strict: bool = False
     segment_seconds: float = 10.0
     max_memory_mb: int = 1024
+    memory_warning_mb: int | None = None
     max_disk_fraction: float | None = 0.8
     encoder_threads: int = 0
     decoder_threads: int = 0
@@ -116,6 +120,8 @@ class StreamingConfig:
         _boolean("strict", self.strict)
         _number("segment_seconds", self.segment_seconds, 0.5, 600)
         _integer("max_memory_mb", self.max_memory_mb, 64, 1 << 20)
+        if self.memory_warning_mb is not None:
+            _integer("memory_warning_mb", self.memory_warning_mb, 1, 1 << 20)
         if self.max_disk_fraction is not None:
             _number("max_disk_fraction", self.max_disk_fraction, 0, 1)
             if self.max_disk_fraction == 0:

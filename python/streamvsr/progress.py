@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -64,30 +64,6 @@ class ProgressBar:
     ) -> None:
         """Closes the bar as it stands."""
         self._bar.close()
-
-
-class RunLog:
-    """Purpose: logs what a job warns of while it runs, each warning once, as it comes."""
-
-    def __init__(self) -> None:
-        """Nothing is logged yet."""
-        self._shown = 0
-
-    def show(self, warnings: Sequence[str]) -> None:
-        """Logs those that are new; warnings: all of the run so far."""
-        for warning in warnings[self._shown :]:
-            LOGGER.warning("%s", warning)
-        self._shown = max(self._shown, len(warnings))
-
-    def and_then(self, progress: ProgressCallback | None) -> ProgressCallback:
-        """A callback that logs, then calls the user's."""
-
-        def call(now: Progress) -> None:
-            self.show(now.warnings)
-            if progress is not None:
-                progress(now)
-
-        return call
 
 
 class _Announcer(logging.Handler):

@@ -23,7 +23,8 @@ class ProcessResult:
         memory_peak_mb: Peak resident memory of the whole process so far, in MB; 0 after a failure.
         preset: The preset asked for.
         quality: The quality asked for.
-        warnings: What the output cannot hold or had to change, and damage met; one sentence each.
+        warnings: What the output cannot hold or had to change, damage met, memory or disk that ran
+            short; one sentence each.
         performance_report: Figures of the run, see performance_report(); empty after a failure.
         quality_metrics: Measured quality by name; empty where nothing was measured.
         checkpoint_path: After a failure that keeps the whole segments, the checkpoint from which
@@ -78,7 +79,7 @@ def performance_report(plan: Plan, report: Report) -> dict[str, Any]:
     all threads. frames_per_second: mean, of the frames this run did. bytes_read, bytes_written,
     output_bytes. peak_frames_mb: frames and packets in flight; peak_memory_mb: resident memory of
     the process. width, height, output_width, output_height: pixels. enhancer, encoder: one line
-    each.
+    each. What StreamingMonitor.report() adds is said there.
     """
     done_now = report.frames - report.resumed_frames
     return {

@@ -48,6 +48,7 @@ VALID: dict[str, st.SearchStrategy[Any]] = {
     "strict": st.booleans(),
     "segment_seconds": st.floats(0.5, 600) | st.integers(1, 600),
     "max_memory_mb": st.integers(64, 1 << 20),
+    "memory_warning_mb": st.none() | st.integers(1, 1 << 20),
     "max_disk_fraction": st.none() | st.floats(0, 1, exclude_min=True),
     "encoder_threads": _threads,
     "decoder_threads": _threads,

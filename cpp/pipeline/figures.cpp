@@ -1,0 +1,61 @@
+// What a job says of itself while it runs.
+#include <malloc.h>
+
+#include <algorithm>
+
+#include "pipeline/job.h"
+
+namespace streamvsr {
+
+Figures Job::figures() const {
+  using Clock = std::chrono::steady_clock;
+  Figures f;
+  const State state = state_.load();
+  f.running = state == State::kRunning;
+  f.frames_done = shared_->frames_written.load();
+  f.frames_total = plan_.frames;
+  f.resumed_frames = from_ ? from_->source.delivered : 0;
+  f.segments_done = shared_->segments_done.load();
+  const Clock::time_point begun = begun_.load();
+  if (begun != Clock::time_point{}) {
+    const Clock::time_point until = f.running ? Clock::now() : ended_.load();
+    f.seconds = std::max(0.0, std::chrono::duration<double>(until - begun).count());
+  }
+  f.read = shared_->reading.now();
+  f.compute = shared_->computing.now();
+  f.write = shared_->writing.now();
+  f.read_queue = shared_->read.fill();
+  f.computed_queue = shared_->computed.fill();
+  f.frames_bytes = static_cast<std::int64_t>(shared_->gauge.bytes());
+  f.bytes_read = shared_->video_bytes_read.load() + shared_->copied_bytes_read.load();
+  f.bytes_written = shared_->bytes_written.load();
+  return f;
+}
+
+Progress Job::progress() const {
+  const Figures f = figures();
+  Progress p;
+  p.frames_done = f.frames_done;
+  p.frames_total = f.frames_total;
+  p.segments_done = f.segments_done;
+  p.seconds = f.seconds;
+  if (p.seconds > 0.0)
+    p.fps = static_cast<double>(std::max<std::int64_t>(0, p.frames_done - f.resumed_frames)) /
+            p.seconds;
+  if (p.fps > 0.0)
+    p.eta_seconds =
+        static_cast<double>(std::max<std::int64_t>(0, p.frames_total - p.frames_done)) / p.fps;
+  p.memory_mb = static_cast<double>(f.frames_bytes) / (1024.0 * 1024.0);
+  p.warnings = shared_->warnings();
+  return p;
+}
+
+void Job::spare_memory() {
+  shared_->read.limit(0);
+  shared_->computed.limit(0);
+#if defined(__GLIBC__)
+  ::malloc_trim(0);
+#endif
+}
+
+}  // namespace streamvsr
