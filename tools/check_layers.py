@@ -27,12 +27,12 @@ ARROWS: dict[str, set[str]] = {
 }
 # Single headers a layer may include beyond its arrows.
 EXTRA: dict[str, set[str]] = {"pipeline": {"enhance/enhancer.h"}}
-# Foreign headers and the only folder of cpp/ that may include them.
-FOREIGN: list[tuple[str, str]] = [
-    (r"(libav\w+|libswscale|libswresample)/", "media"),
-    (r"zimg(\+\+)?\.(h|hpp)$", "color"),
-    (r"(ATen|torch|c10)/", "model/brgemm"),
-    (r"pybind11/", "bindings"),
+# Foreign headers and the only folders of cpp/ that may include them.
+FOREIGN: list[tuple[str, tuple[str, ...]]] = [
+    (r"(libav\w+|libswscale|libswresample)/", ("media",)),
+    (r"zimg(\+\+)?\.(h|hpp)$", ("color",)),
+    (r"(ATen|torch|c10)/", ("model/brgemm", "model/torch")),
+    (r"pybind11/", ("bindings",)),
 ]
 _INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 
@@ -52,9 +52,11 @@ def breaches(cpp: Path) -> list[str]:
 
 
 def _judge(cpp: Path, layer: str, name: str, own: str, system: str) -> list[str]:
-    for pattern, home in FOREIGN:
-        if re.match(pattern, own or system) and not name.startswith(home + "/"):
-            return [f"includes {own or system}, which only cpp/{home} may"]
+    for pattern, homes in FOREIGN:
+        if re.match(pattern, own or system) and not name.startswith(
+            tuple(home + "/" for home in homes)
+        ):
+            return [f"includes {own or system}, which only cpp/{' and cpp/'.join(homes)} may"]
     if not own or not (cpp / own).exists():
         if own and not (cpp / name).parent.joinpath(own).exists():
             return [f'includes "{own}", which is not under cpp/']

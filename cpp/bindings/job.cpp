@@ -3,6 +3,8 @@
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+
 #include "base/cpu.h"
 #include "bindings/bindings.h"
 #include "enhance/network_enhancer.h"
@@ -19,8 +21,10 @@ struct PythonConfig : JobConfig {
   std::string network_path = "nearest";  // or a network file
   std::string resume_name = "auto";
   std::string brgemm_path;
+  std::string torch_path;
+  std::string device = "auto";
   int compute_threads = 0;  // 0: one per core
-  int scale = 2;            // of "nearest"
+  int scale = 2;            // of "nearest", and where passes is 0
 };
 
 std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config) {
@@ -28,9 +32,12 @@ std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config) {
   EnhancerOptions options;
   options.network_path = config.network_path;
   options.brgemm_path = config.brgemm_path;
+  options.torch_path = config.torch_path;
+  options.device = config.device;
   options.precision = parse_precision(config.precision);
   options.threads = config.compute_threads > 0 ? config.compute_threads : usable_cores();
   options.passes = config.passes;
+  options.scale = config.scale;
   return make_network_enhancer(options);
 }
 
@@ -147,9 +154,13 @@ void bind_job(py::module_& m) {
       .def_readwrite("network_path", &PythonConfig::network_path, "a network file, or 'nearest'")
       .def_readwrite("brgemm_path", &PythonConfig::brgemm_path,
                      "the microkernel library; '': the engine's own loops")
-      .def_readwrite("precision", &PythonConfig::precision, "auto, bf16 or fp32")
-      .def_readwrite("passes", &PythonConfig::passes, "how often the network is applied")
-      .def_readwrite("scale", &PythonConfig::scale, "of 'nearest'");
+      .def_readwrite("torch_path", &PythonConfig::torch_path,
+                     "the library that runs TorchScript; '': none")
+      .def_readwrite("device", &PythonConfig::device, "auto, cpu or torch's name of another")
+      .def_readwrite("precision", &PythonConfig::precision, "auto, bf16, fp16 or fp32")
+      .def_readwrite("passes", &PythonConfig::passes,
+                     "how often the network is applied; 0: as often as scale asks")
+      .def_readwrite("scale", &PythonConfig::scale, "of 'nearest', and where passes is 0");
   py::class_<PythonProgress>(m, "Progress", "How far a running job is.")
       .def_readonly("frames_done", &PythonProgress::frames_done, "written to the output")
       .def_readonly("frames_total", &PythonProgress::frames_total, "the plan's estimate")
@@ -204,8 +215,10 @@ void bind_job(py::module_& m) {
              const bool nearest = config.network_path == "nearest";
              config.network = nearest ? "nearest" : "";
              config.network_file = nearest ? "" : config.network_path;
+             std::unique_ptr<Enhancer> enhancer = make_enhancer(config);
+             config.passes = std::max(1, config.passes);
              return JobHolder(
-                 std::make_unique<Job>(config, make_enhancer(config), check_signals).release());
+                 std::make_unique<Job>(config, std::move(enhancer), check_signals).release());
            }),
            py::arg("config"))
       .def_property_readonly("plan", &Job::summary)

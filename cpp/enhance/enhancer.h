@@ -38,6 +38,8 @@ class Enhancer {
     source.height *= scale();
     return source;
   }
+  // Throws kConfig where it cannot enhance pictures of this format.
+  virtual void check(const PlaneFormat&) const {}
   // How many pictures make the best use of it at once; >= 1.
   virtual int preferred_batch() const { return 1; }
   // How many pictures before one its result depends on, 0..16. A run that goes on with an earlier
@@ -47,8 +49,10 @@ class Enhancer {
   virtual std::size_t workspace_bytes(const PlaneFormat& source) const = 0;
   // Enhances a batch. Looks at stop between tiles and throws kStopped.
   virtual std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) = 0;
-  // One line for reports: engine, precision, instruction set.
+  // One line for reports: engine, precision, and whatever else decides the rounding.
   virtual std::string describe() const = 0;
+  // What a user must know before the work, a sentence each.
+  virtual std::vector<std::string> warnings() const { return {}; }
 };
 
 // Repeats every sample scale x scale times: the enhancer of tests, torch-free.

@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "color/resample.h"
+#include "model/rows.h"
+#include "model/torch_engine.h"
 
 namespace streamvsr {
 
@@ -16,31 +18,37 @@ constexpr int kMostScale = 16;
 // Enhancer; all computing is done on the engine's threads.
 class NetworkEnhancer final : public Enhancer {
  public:
-  explicit NetworkEnhancer(const EnhancerOptions& options)
-      : network_(read_network(options.network_path)),
-        engine_(network_, {options.brgemm_path, options.threads, options.precision, 0}),
-        passes_(options.passes) {
+  // name: of the network, for people. passes: 0 for as many as reach `scale`.
+  NetworkEnhancer(std::unique_ptr<Engine> engine, std::string name, const int threads,
+                  const int passes, const int scale, std::vector<std::string> warnings)
+      : name_(std::move(name)),
+        warnings_(std::move(warnings)),
+        scratch_(static_cast<std::size_t>(threads)),
+        engine_(std::move(engine)),
+        passes_(passes) {
+    const int step = engine_->scale();
+    if (passes == 0) passes_ = passes_to(scale);
     if (passes_ < 1) {
       throw Error(ErrorKind::kConfig, "passes is " + std::to_string(passes_) + ": use at least 1");
     }
-    for (int pass = 0; pass < passes_ && scale_ <= kMostScale; ++pass) scale_ *= network_.scale;
-    if (scale_ > kMostScale || (network_.scale == 1 && passes_ > kMostScale)) {
+    for (int pass = 0; pass < passes_ && scale_ <= kMostScale; ++pass) scale_ *= step;
+    if (scale_ > kMostScale || (step == 1 && passes_ > kMostScale)) {
       throw Error(ErrorKind::kConfig, "passes is " + std::to_string(passes_) +
                                           ": too many for a network of scale " +
-                                          std::to_string(network_.scale));
+                                          std::to_string(step));
     }
-    network_.layers.clear();  // the engine has its own copy of the weights
-    scratch_.resize(static_cast<std::size_t>(options.threads));
   }
 
   int scale() const override { return scale_; }
-  int preferred_batch() const override { return engine_.threads(); }
+  int preferred_batch() const override { return engine_->preferred_batch(); }
   std::size_t workspace_bytes(const PlaneFormat& source) const override;
   std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) override;
   std::string describe() const override {
-    return network_.name + (passes_ > 1 ? " x " + std::to_string(passes_) : "") + ": " +
-           engine_.describe();
+    return name_ + (passes_ > 1 ? " x " + std::to_string(passes_) : "") + ": " +
+           engine_->describe();
   }
+  std::vector<std::string> warnings() const override { return warnings_; }
+  void check(const PlaneFormat& source) const override;
 
  private:
   // A resampler with the geometry it was made for.
@@ -49,28 +57,42 @@ class NetworkEnhancer final : public Enhancer {
     std::unique_ptr<PlaneResampler> resampler;
   };
 
+  int passes_to(int scale) const;
   // Whether the network computes this plane of such a picture.
   bool is_networks(const PlaneFormat& format, const int plane) const {
     return plane == 0 || (format.rgb && plane < 3);
   }
   // Format of the planes between two passes: the network's planes alone.
   PlaneFormat pass_format(const PlaneFormat& source, int scale) const;
-  void check(const PlaneFormat& format) const;
   const PlaneResampler& resampler(const PlaneGeometry& geometry);
   void add_pictures(const Planes& source, Planes& result, float codec_strength,
                     std::vector<Picture>& pictures) const;
   void add_resampling(const EnhanceInput& input, Planes& result, const StopFlag& stop,
-                      std::vector<RowsEngine::Task>& tasks);
+                      std::vector<Engine::Task>& tasks);
   Scratch& scratch(int worker, std::size_t bytes);
 
-  Network network_;
+  std::string name_;
+  std::vector<std::string> warnings_;
   std::vector<Known> resamplers_;
   // One a worker, kept between calls.
   std::vector<std::pair<std::size_t, std::unique_ptr<Scratch>>> scratch_;
-  RowsEngine engine_;
+  std::unique_ptr<Engine> engine_;
   int passes_;
   int scale_ = 1;
 };
+
+int NetworkEnhancer::passes_to(const int scale) const {
+  const int step = engine_->scale();
+  int passes = 1;
+  int reached = step;
+  for (; reached < scale && step > 1; ++passes) reached *= step;
+  if (reached != scale) {
+    throw Error(ErrorKind::kConfig, "the network '" + name_ + "' enlarges by " +
+                                        std::to_string(step) + ": scale " + std::to_string(scale) +
+                                        " is out of its reach");
+  }
+  return passes;
+}
 
 PlaneFormat NetworkEnhancer::pass_format(const PlaneFormat& source, const int scale) const {
   PlaneFormat format = source;
@@ -81,10 +103,10 @@ PlaneFormat NetworkEnhancer::pass_format(const PlaneFormat& source, const int sc
 }
 
 void NetworkEnhancer::check(const PlaneFormat& format) const {
-  if (network_.planes == 3 && !format.rgb) {
-    throw Error(ErrorKind::kConfig, "network '" + network_.name +
+  if (engine_->planes() == 3 && !format.rgb) {
+    throw Error(ErrorKind::kConfig, "network '" + name_ +
                                         "' takes RGB pictures and the video has luma and chroma: "
-                                        "choose a luma network");
+                                        "choose a luma network, which takes and gives 1 plane");
   }
 }
 
@@ -92,8 +114,8 @@ std::size_t NetworkEnhancer::workspace_bytes(const PlaneFormat& source) const {
   std::size_t bytes = 0;
   int scale = 1;
   for (int pass = 0; pass < passes_; ++pass) {
-    bytes = std::max(bytes, engine_.workspace_bytes(source.width * scale));
-    scale *= network_.scale;
+    bytes = std::max(bytes, engine_->workspace_bytes(source.width * scale, source.height * scale));
+    scale *= engine_->scale();
     // Between passes: what the next one reads, for every picture of a batch.
     if (pass + 1 < passes_) {
       const PlaneFormat between = pass_format(source, scale);
@@ -133,10 +155,10 @@ void NetworkEnhancer::add_pictures(const Planes& source, Planes& result, const f
       picture.source.push_back({source.data(plane), source.stride(plane)});
       picture.result.push_back({result.data(plane), result.stride(plane)});
     }
-    picture.conditions.assign(static_cast<std::size_t>(engine_.condition_count()), codec_strength);
+    picture.conditions.assign(static_cast<std::size_t>(engine_->condition_count()), codec_strength);
     return picture;
   };
-  if (network_.planes == 3) {
+  if (engine_->planes() == 3) {
     pictures.push_back(picture_of({2, 0, 1}));  // planes are G, B, R; networks take R, G, B
     return;
   }
@@ -146,7 +168,7 @@ void NetworkEnhancer::add_pictures(const Planes& source, Planes& result, const f
 }
 
 void NetworkEnhancer::add_resampling(const EnhanceInput& input, Planes& result,
-                                     const StopFlag& stop, std::vector<RowsEngine::Task>& tasks) {
+                                     const StopFlag& stop, std::vector<Engine::Task>& tasks) {
   const Planes& source = *input.picture;
   for (int plane = 0; plane < source.format().plane_count; ++plane) {
     if (is_networks(source.format(), plane)) continue;
@@ -169,13 +191,13 @@ std::vector<Planes> NetworkEnhancer::run(const std::span<const EnhanceInput> bat
   }
   // A stream has one geometry a plane; a few stay for streams that change their size to and fro.
   if (resamplers_.size() > 16) resamplers_.clear();
-  std::vector<RowsEngine::Task> beside;
+  std::vector<Engine::Task> beside;
   for (std::size_t i = 0; i < batch.size(); ++i) add_resampling(batch[i], results[i], stop, beside);
 
   std::vector<Planes> sources;  // of the pass at hand; empty for the first
   int scale = 1;
   for (int pass = 0; pass < passes_; ++pass) {
-    scale *= network_.scale;
+    scale *= engine_->scale();
     const bool last = pass + 1 == passes_;
     std::vector<Planes> targets;
     std::vector<Picture> pictures;
@@ -185,7 +207,7 @@ std::vector<Planes> NetworkEnhancer::run(const std::span<const EnhanceInput> bat
       add_pictures(pass == 0 ? given : sources[i], last ? results[i] : targets[i],
                    pass == 0 ? batch[i].codec_strength : 0.0F, pictures);
     }
-    engine_.run(pictures, stop, beside);
+    engine_->run(pictures, stop, beside);
     beside.clear();
     sources = std::move(targets);
   }
@@ -195,7 +217,27 @@ std::vector<Planes> NetworkEnhancer::run(const std::span<const EnhanceInput> bat
 }  // namespace
 
 std::unique_ptr<Enhancer> make_network_enhancer(const EnhancerOptions& options) {
-  return std::make_unique<NetworkEnhancer>(options);
+  std::unique_ptr<Engine> engine;
+  std::string name;
+  std::vector<std::string> warnings;
+  if (is_torch_archive(options.network_path)) {
+    name = options.network_path.substr(options.network_path.find_last_of('/') + 1);
+    engine = std::make_unique<TorchEngine>(TorchOptions{options.network_path, options.torch_path,
+                                                        options.device, options.threads,
+                                                        options.precision});
+    warnings = engine->warnings();
+  } else {
+    const Network network = read_network(options.network_path);
+    name = network.name;
+    engine = std::make_unique<RowsEngine>(
+        network, RowsOptions{options.brgemm_path, options.threads, options.precision, 0});
+    if (options.device != "auto" && options.device != "cpu") {
+      warnings.push_back("network '" + name + "' runs on the CPU, not on " + options.device +
+                         ": only TorchScript networks run elsewhere");
+    }
+  }
+  return std::make_unique<NetworkEnhancer>(std::move(engine), std::move(name), options.threads,
+                                           options.passes, options.scale, std::move(warnings));
 }
 
 }  // namespace streamvsr

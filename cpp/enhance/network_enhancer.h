@@ -1,20 +1,24 @@
-// The enhancer that runs a network on the CPU engine.
+// The enhancer that runs a network on an engine, chosen by the name of the network's file.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "enhance/enhancer.h"
-#include "model/rows.h"
+#include "model/engine.h"
 
 namespace streamvsr {
 
 struct EnhancerOptions {
-  std::string network_path;  // docs/network-format.md
-  std::string brgemm_path;   // the microkernel library; empty: the engine's own loops
-  int threads = 1;           // >= 1
+  std::string network_path;     // .pt and .ts: docs/torch-engine.md; others: docs/network-format.md
+  std::string brgemm_path;      // the rows engine's microkernels; empty: its own loops
+  std::string torch_path;       // the torch engine's library; empty: there is none
+  std::string device = "auto";  // where the network runs; the rows engine knows the CPU alone
+  int threads = 1;              // >= 1
   Precision precision = Precision::kAuto;
-  int passes = 1;  // the network applied this many times: x4 from an x2 network takes 2
+  // The network applied this many times: x4 from an x2 network takes 2. 0: as many as reach scale.
+  int passes = 1;
+  int scale = 2;
 };
 
 // What runs on which plane:
@@ -24,7 +28,7 @@ struct EnhancerOptions {
 // - an rgb network: RGB pictures only; others are refused with kConfig.
 // With more than one pass only the first is told the codec strength; the later ones are told 0,
 // since what they see is the network's own, cleaned output. Chroma goes to the final size in one
-// step. Throws as read_network and RowsEngine do, and kConfig for passes.
+// step. Throws as read_network and the engines do, and kConfig for passes.
 std::unique_ptr<Enhancer> make_network_enhancer(const EnhancerOptions& options);
 
 }  // namespace streamvsr

@@ -16,7 +16,6 @@ namespace {
 
 // Narrower strips spend more on their borders than any cache can win.
 constexpr int kLeastColumns = 96;
-constexpr int kMostThreads = 1024;
 // The measurement's size: long enough to see the caches at work, short enough not to be noticed.
 constexpr double kMeasureFlops = 4e9;
 
@@ -138,22 +137,17 @@ std::unique_ptr<RowsProgram> make_program(const Network& network, const RowsOpti
 
 }  // namespace
 
-Precision parse_precision(const std::string& name) {
-  if (name == "auto") return Precision::kAuto;
-  if (name == "bf16") return Precision::kBf16;
-  if (name == "fp32") return Precision::kFp32;
-  throw Error(ErrorKind::kConfig, "precision is '" + name + "': use auto, bf16 or fp32");
-}
-
 RowsEngine::RowsEngine(const Network& network, const RowsOptions& options)
     : scale_(network.scale),
       planes_(network.planes),
       conditions_(network.condition_count()),
       strip_(options.strip),
       flops_per_pixel_(network.flops_per_pixel()) {
-  if (options.threads < 1 || options.threads > kMostThreads) {
-    throw Error(ErrorKind::kConfig, "threads is " + std::to_string(options.threads) +
-                                        ": use 1 to " + std::to_string(kMostThreads));
+  check_threads(options.threads);
+  if (options.precision == Precision::kFp16) {
+    throw Error(
+        ErrorKind::kConfig,
+        "precision is 'fp16', in which only TorchScript networks run: use auto, bf16 or fp32");
   }
   if (options.strip < 0) {
     throw Error(ErrorKind::kConfig,
@@ -165,26 +159,9 @@ RowsEngine::RowsEngine(const Network& network, const RowsOptions& options)
 
 RowsEngine::~RowsEngine() = default;
 
-void RowsEngine::check(const Picture& picture) const {
-  const auto refuse = [](const std::string& what) { throw Error(ErrorKind::kConfig, what); };
-  if (picture.width < 1 || picture.height < 1) refuse("a picture has at least one sample");
-  if (picture.depth < 8 || picture.depth > 16) {
-    refuse("depth is " + std::to_string(picture.depth) + ": use 8 to 16");
-  }
-  if (static_cast<int>(picture.source.size()) != planes_ ||
-      static_cast<int>(picture.result.size()) != planes_) {
-    refuse("the network takes and gives " + std::to_string(planes_) + " planes, not " +
-           std::to_string(picture.source.size()));
-  }
-  if (static_cast<int>(picture.conditions.size()) != conditions_) {
-    refuse("the network takes " + std::to_string(conditions_) + " condition values, not " +
-           std::to_string(picture.conditions.size()));
-  }
-}
-
 void RowsEngine::run(const std::span<const Picture> pictures, const StopFlag& stop,
                      const std::span<const Task> beside) {
-  for (const Picture& picture : pictures) check(picture);
+  for (const Picture& picture : pictures) check_picture(*this, picture);
   std::vector<Task> tasks;
   const int threads = pool_->threads();
   const int count = static_cast<int>(pictures.size());

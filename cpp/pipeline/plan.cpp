@@ -262,6 +262,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   plan.decoder.bits_per_pixel =
       index.bits_per_pixel(plan.source_format.width, plan.source_format.height);
 
+  enhancer.check(plan.source_format);
   const PlaneFormat enhanced = enhancer.output_format(plan.source_format);
   EncoderSettings& encoder = plan.encoder;
   encoder.codec = config.video_codec;
@@ -284,6 +285,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
     plan.warnings.push_back(config.video_codec + " has no " +
                             av_get_pix_fmt_name(plan.decoder.format) + ": the output is " +
                             av_get_pix_fmt_name(encoder.format));
+  for (std::string& warning : enhancer.warnings()) plan.warnings.push_back(std::move(warning));
   const Encoder trial(encoder);
   plan.reorder_depth = trial.reorder_depth();
   plan.encoded = trial.parameters();

@@ -13,7 +13,7 @@ from streamvsr import _core
 from streamvsr.command import RESUME
 from streamvsr.config import CONTAINERS, StreamingConfig
 from streamvsr.errors import StreamvsrError
-from streamvsr.models import choose_model, microkernel_path
+from streamvsr.models import choose_model, microkernel_path, torch_path
 from streamvsr.monitor import StreamingMonitor, Ticker
 from streamvsr.presets import check_preset, check_quality
 from streamvsr.progress import ProgressBar, ProgressCallback
@@ -43,7 +43,8 @@ class StreamingVideoProcessor:
 
         Raises:
             ConfigError: An option is unknown or cannot work, or the model's name is unknown.
-            ModelError: The network file cannot be used.
+            ModelError: The network file cannot be used (a TorchScript archive is only
+                tried by process()).
             TypeError: config is something else.
         """
         if config is None:
@@ -212,6 +213,8 @@ def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobCo
     job.max_disk_fraction = config.max_disk_fraction or 0.0
     job.network_path, job.passes = choice.network_path, choice.passes
     job.brgemm_path = microkernel_path()
+    job.torch_path = torch_path() if choice.passes == 0 else ""
+    job.device = config.device
     job.precision = config.precision
     job.scale = config.scale
     return job

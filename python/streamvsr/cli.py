@@ -160,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from streamvsr.command import fraction, pair
-    from streamvsr.config import CODECS, CONTAINERS, PRECISIONS, SCALES
+    from streamvsr.config import CODECS, CONTAINERS, DEVICES, PRECISIONS, SCALES
 
     parser = commands.add_parser(
         "upscale",
@@ -188,9 +188,15 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )  # fmt: skip
     add(
         "-m", "--model", metavar="MODEL", default=None,
-        help='a name listed by "streamvsr models", a .safetensors file, or "nearest"',
+        help='a name listed by "streamvsr models", a .safetensors file, a TorchScript archive (.pt '
+        'or .ts), or "nearest"',
     )  # fmt: skip
     add("--precision", default="auto", metavar="|".join(PRECISIONS), help="(default: auto)")
+    add(
+        "--device", default="auto", metavar="|".join(DEVICES),
+        help="where a TorchScript archive runs; cuda:1 is the second one (default: auto, an "
+        "accelerator where there is one, else the CPU)",
+    )  # fmt: skip
 
     add = parser.add_argument_group("video of the output").add_argument
     add("--codec", default="h264", metavar="|".join(CODECS), help="(default: h264)")
@@ -240,6 +246,7 @@ def _config(options: argparse.Namespace) -> StreamingConfig:
         scale=options.scale,
         model=options.model,
         precision=options.precision,
+        device=options.device,
         codec=options.codec,
         crf=options.crf,
         encoder_preset=options.encoder_preset,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -13,7 +14,8 @@ from streamvsr.errors import ConfigError
 
 CODECS: tuple[str, ...] = ("h264", "hevc", "ffv1")
 CONTAINERS: tuple[str, ...] = ("mp4", "mov", "mkv")
-PRECISIONS: tuple[str, ...] = ("auto", "bf16", "fp32")
+PRECISIONS: tuple[str, ...] = ("auto", "bf16", "fp16", "fp32")
+DEVICES: tuple[str, ...] = ("auto", "cpu", "cuda")  # and "cuda:1" and so on
 ENCODER_PRESETS: tuple[str, ...] = (
     "ultrafast", "superfast", "veryfast", "faster", "fast",
     "medium", "slow", "slower", "veryslow", "placebo",
@@ -31,9 +33,14 @@ class StreamingConfig:
         scale: Factor in both directions: 1, 2, 3, 4 or 8, as far as the model can reach it (x4 with
             a x2 network is two passes). Default 2.
         model: Name of a packaged network (`streamvsr models` lists them), path of a .safetensors
-            network file, or "nearest" (repeats samples). None, the default: the packaged network.
-        precision: Arithmetic of the network: "auto" (bf16 where the CPU computes in it, else fp32),
-            "bf16" or "fp32". Default "auto".
+            network file or of a TorchScript archive (.pt or .ts), or "nearest" (repeats samples).
+            None, the default: the packaged network.
+        precision: Arithmetic of the network: "auto", "bf16", "fp32", or, of TorchScript archives
+            alone, "fp16". "auto", the default: bf16 where the CPU computes in it, else fp32; for
+            TorchScript archives fp32 on the CPU and fp16 elsewhere.
+        device: Where a TorchScript archive runs: "auto" (an accelerator where torch has one, else
+            the CPU), "cpu", "cuda" or "cuda:1" and so on. Where the device is missing or cannot run
+            the network, the CPU does, with a warning. Default "auto".
         codec: Of the output's video: "h264", "hevc" or "ffv1" (lossless; mkv only). Default "h264".
         crf: Constant quality, 0 (best) to 51. None, the default: 18 for h264, 20 for hevc. Not for
             ffv1.
@@ -62,13 +69,14 @@ class StreamingConfig:
         encoder_threads: 0 to 128; 0, the default, derives it from the cores. The output's bytes
             depend on it.
         decoder_threads: 0 to 128; 0, the default, derives it from the cores.
-        compute_threads: 0 to 128; 0, the default, derives it from the cores. Never changes the
-            result.
+        compute_threads: 0 to 128; 0, the default, derives it from the cores. Changes the result
+            of a TorchScript archive on the CPU (by rounding), never any other.
     """
 
     scale: int = 2
     model: str | os.PathLike[str] | None = None
     precision: str = "auto"
+    device: str = "auto"
     codec: str = "h264"
     crf: float | None = None
     encoder_preset: str | None = None
@@ -97,6 +105,7 @@ class StreamingConfig:
             if not os.fspath(self.model):
                 raise ConfigError('model must not be ""; None means the packaged network')
         _choice("precision", self.precision, PRECISIONS)
+        _device(self.device)
         _choice("codec", self.codec, CODECS)
         _choice("container", self.container, CONTAINERS, none=True)
         _choice("encoder_preset", self.encoder_preset, ENCODER_PRESETS, none=True)
@@ -169,6 +178,13 @@ def _choice(name: str, value: object, choices: tuple[str, ...], none: bool = Fal
         raise _wrong_type(name, f"one of {_listed(choices)}{' or None' if none else ''}", value)
     if value not in choices:
         raise unknown(name, value, choices)
+
+
+def _device(value: object) -> None:
+    if not isinstance(value, str):
+        raise _wrong_type("device", "a name such as 'cpu'", value)
+    if value not in DEVICES and not re.fullmatch(r"cuda:(0|[1-9][0-9]?)", value):
+        raise unknown("device", value, (*DEVICES, "cuda:1"))
 
 
 def _resume(value: object) -> None:

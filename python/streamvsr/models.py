@@ -15,9 +15,10 @@ from streamvsr.errors import ConfigError
 
 DEFAULT_MODEL = "default_x2"
 NEAREST = "nearest"
+TORCH_SUFFIXES = (".pt", ".ts")  # of TorchScript archives
 _PACKAGE = Path(__file__).resolve().parent
 _preload_lock = threading.Lock()
-_preloaded: list[ctypes.CDLL] = []
+_preloaded: dict[str, ctypes.CDLL] = {}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,10 @@ class Model:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """What the core runs: network_path ("nearest" or a file), as often as passes says."""
+    """What the core runs: network_path ("nearest" or a file), as often as passes says.
+
+    passes is 0 for a TorchScript archive, whose scale only running it tells: the core then counts.
+    """
 
     network_path: str
     passes: int
@@ -80,6 +84,8 @@ def packaged_models() -> list[Model]:
 def choose_model(model: str | os.PathLike[str] | None, scale: int) -> ModelChoice:
     """Finds the network for a model's name or path and how often it must run to reach scale.
 
+    A TorchScript archive is not looked into here.
+
     Raises:
         ConfigError: The name is unknown, or no number of passes reaches the scale.
         ModelError: The file cannot be used.
@@ -87,6 +93,8 @@ def choose_model(model: str | os.PathLike[str] | None, scale: int) -> ModelChoic
     if model == NEAREST:
         return ModelChoice(NEAREST, 1)
     path = _find(model)
+    if path.suffix in TORCH_SUFFIXES:
+        return ModelChoice(os.fspath(path), 0)
     step = _core.network_info(os.fspath(path)).scale
     passes, reached = 1, step
     while reached < scale and step > 1:
@@ -102,31 +110,41 @@ def choose_model(model: str | os.PathLike[str] | None, scale: int) -> ModelChoic
 
 def is_path(model: str) -> bool:
     """True for a model given by its file's path, False for a name."""
-    return model.endswith(".safetensors") or os.sep in model
+    return model.endswith((".safetensors", *TORCH_SUFFIXES)) or os.sep in model
 
 
 def microkernel_path() -> str:
-    """The shared object with libtorch's microkernels, ready to be opened; "" without one.
+    """The shared object with libtorch's microkernels, ready to be opened; "" without one."""
+    return _with_libtorch("_brgemm.so", "libtorch_cpu.so")
+
+
+def torch_path() -> str:
+    """The shared object that runs TorchScript, ready to be opened; "" without one."""
+    return _with_libtorch("_torch.so", "libtorch.so")
+
+
+def _with_libtorch(name: str, library: str) -> str:
+    """A shared object of this package that needs a library of torch's.
 
     It finds libtorch beside this package. Where torch is installed elsewhere its library is opened
     first, without importing torch, which would cost some 200 MB.
     """
-    kernels = _PACKAGE / "_brgemm.so"
-    if not kernels.exists():
+    wanted = _PACKAGE / name
+    if not wanted.exists():
         return ""
-    if (_PACKAGE.parent / "torch" / "lib" / "libtorch_cpu.so").exists():
-        return os.fspath(kernels)
+    if (_PACKAGE.parent / "torch" / "lib" / library).exists():
+        return os.fspath(wanted)
     torch = importlib.util.find_spec("torch")
     if torch is None or not torch.submodule_search_locations:
         return ""
-    library = Path(next(iter(torch.submodule_search_locations))) / "lib" / "libtorch_cpu.so"
+    path = Path(next(iter(torch.submodule_search_locations))) / "lib" / library
     with _preload_lock:
-        if not _preloaded:
+        if library not in _preloaded:
             try:
-                _preloaded.append(ctypes.CDLL(os.fspath(library)))
+                _preloaded[library] = ctypes.CDLL(os.fspath(path))
             except OSError:
                 return ""
-    return os.fspath(kernels)
+    return os.fspath(wanted)
 
 
 def _weights() -> dict[str, Path]:

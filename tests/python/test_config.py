@@ -35,8 +35,10 @@ _paths = st.text(min_size=1).filter(lambda path: "\0" not in path)
 
 VALID: dict[str, st.SearchStrategy[Any]] = {
     "scale": st.sampled_from(SCALES),
-    "model": st.none() | st.sampled_from(["nearest", "default_x2", "dir/net.safetensors"]),
+    "model": st.none()
+    | st.sampled_from(["nearest", "default_x2", "dir/net.safetensors", "net.ts"]),
     "precision": st.sampled_from(PRECISIONS),
+    "device": st.sampled_from(["auto", "cpu", "cuda", "cuda:1"]),
     "codec": st.sampled_from(["h264", "hevc"]),
     "crf": st.none() | st.floats(0, 51) | st.integers(0, 51),
     "encoder_preset": st.none() | st.sampled_from(ENCODER_PRESETS),
@@ -127,6 +129,9 @@ def test_a_misspelt_key_names_the_right_one(name: str, where: int) -> None:
         ({"model": ""}, "None means"),
         ({"model": 7}, "model must be"),
         ({"precision": "fp23"}, "did you mean 'fp32'"),
+        ({"device": "cuba"}, "did you mean 'cuda'"),
+        ({"device": "cuda:one"}, "unknown device"),
+        ({"device": 0}, "device must be"),
         ({"codec": "h265"}, "did you mean 'hevc'"),
         ({"codec": "libx264"}, "did you mean 'h264'"),
         ({"codec": None}, "one of h264, hevc, ffv1"),

@@ -33,6 +33,7 @@ def check() -> ModuleType:
         ("color/a.cpp", "<zimg.h>", True),
         ("media/a.cpp", "<zimg.h>", False),
         ("model/brgemm/a.cpp", "<ATen/native/CPUBlas.h>", True),
+        ("model/torch/a.cpp", "<torch/script.h>", True),
         ("model/a.cpp", "<ATen/ATen.h>", False),
         ("bindings/a.cpp", '"enhance/rows_enhancer.h"', True),
         ("enhance/a.cpp", '"media/av.h"', False),

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "color/resample.h"
 #include "model/network_file.h"
+#include "model/rows.h"
 
 namespace streamvsr {
 namespace {
@@ -86,7 +87,12 @@ Planes engine_alone(const std::string& path, const Planes& source, const std::ve
 
 std::unique_ptr<Enhancer> enhancer_of(const std::string& path, const int threads = 1,
                                       const int passes = 1) {
-  return make_network_enhancer({path, "", threads, Precision::kFp32, passes});
+  EnhancerOptions options;
+  options.network_path = path;
+  options.threads = threads;
+  options.precision = Precision::kFp32;
+  options.passes = passes;
+  return make_network_enhancer(options);
 }
 Planes enhance(Enhancer& enhancer, const Planes& source, const float strength = 0.3F,
                const ChromaSiting siting = ChromaSiting::kTopLeft) {
@@ -161,7 +167,7 @@ TEST_CASE("two passes are the network twice, the second told of no codec") {
   // Chroma goes there in one step.
   CHECK(same_plane(result, 1, convert(source, result.format(), ChromaSiting::kTopLeft), 1));
   CHECK(twice->workspace_bytes(source.format()) > once->workspace_bytes(source.format()));
-  CHECK_THROWS_AS(enhancer_of(path, 1, 0), Error);
+  CHECK_THROWS_AS(enhancer_of(path, 1, -1), Error);
   CHECK_THROWS_AS(enhancer_of(path, 1, 5), Error);
 }
 
@@ -197,6 +203,46 @@ TEST_CASE("a stop ends the work") {
   stop.request();
   CHECK_THROWS_AS(enhancer->run(std::span(&input, 1), stop), Error);
   CHECK(enhancer->run(std::span(&input, 1), StopFlag()).size() == 1);
+}
+
+TEST_CASE("the scale decides how many passes there are where nobody else does") {
+  Folder folder;
+  EnhancerOptions options;
+  options.network_path = folder.write("net", luma_net().bytes());
+  options.passes = 0;
+  CHECK(make_network_enhancer(options)->scale() == 2);
+  options.scale = 4;
+  CHECK(make_network_enhancer(options)->scale() == 4);
+  options.scale = 3;
+  CHECK_THROWS_AS(make_network_enhancer(options), Error);
+}
+
+TEST_CASE("a device that the rows engine does not know is warned of, a precision refused") {
+  Folder folder;
+  EnhancerOptions options;
+  options.network_path = folder.write("net", luma_net().bytes());
+  CHECK(make_network_enhancer(options)->warnings().empty());
+  options.device = "cuda";
+  CHECK(make_network_enhancer(options)->warnings().size() == 1);
+  options.precision = Precision::kFp16;
+  CHECK_THROWS_AS(make_network_enhancer(options), Error);
+}
+
+TEST_CASE("a TorchScript archive without torch is refused by name") {
+  Folder folder;
+  EnhancerOptions options;
+  options.network_path = folder.write("net.ts", "no archive");
+  options.passes = 0;
+  for (const char* const library : {"", "/nonexistent.so"}) {
+    options.torch_path = library;
+    try {
+      make_network_enhancer(options);
+      FAIL("it was taken");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::kConfig);
+      CHECK(std::string(error.what()).find("need torch") != std::string::npos);
+    }
+  }
 }
 
 }  // namespace

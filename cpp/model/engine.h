@@ -1,0 +1,62 @@
+// What every engine is: a network over integer planes.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/stop.h"
+#include "model/picture.h"
+#include "model/thread_pool.h"
+
+namespace streamvsr {
+
+enum class Precision {
+  kAuto,  // the engine's own choice
+  kBf16,  // weights and activations rounded to bfloat16
+  kFp16,  // to half precision
+  kFp32,
+};
+
+// Throws kConfig for anything but "auto", "bf16", "fp16" and "fp32".
+Precision parse_precision(const std::string& name);
+const char* precision_name(Precision precision);
+
+// Purpose: runs one network. Thread-safety: run() by one thread at a time; the rest is const.
+// Ownership: owns weights, threads and buffers; pictures stay the caller's. Determinism: a result
+// depends on what describe() names and on its picture, never on the other pictures of a call or on
+// earlier ones.
+class Engine {
+ public:
+  // Work that is not the network's, for the engine's threads.
+  using Task = ThreadPool::Task;
+
+  virtual ~Engine() = default;
+
+  // Factor in both directions.
+  virtual int scale() const = 0;
+  // Planes the network takes and gives: 1, or 3 for red, green and blue.
+  virtual int planes() const = 0;
+  // Values that a picture carries beside its planes.
+  virtual int condition_count() const = 0;
+  // How many pictures make the best use of it at once; >= 1.
+  virtual int preferred_batch() const = 0;
+  // Fills every picture's result and runs the tasks beside. Throws kConfig for a picture that does
+  // not fit the network, and kStopped.
+  virtual void run(std::span<const Picture> pictures, const StopFlag& stop,
+                   std::span<const Task> beside) = 0;
+  // Bytes held for pictures of this size, beside the pictures.
+  virtual std::size_t workspace_bytes(int width, int height) const = 0;
+  // For reports: engine, precision, and what else decides the rounding.
+  virtual std::string describe() const = 0;
+  // What a user must know before the work.
+  virtual std::vector<std::string> warnings() const { return {}; }
+};
+
+// Throws kConfig where a picture does not fit an engine's network, or is none.
+void check_picture(const Engine& engine, const Picture& picture);
+// Throws kConfig for a number of threads that no engine takes.
+void check_threads(int threads);
+
+}  // namespace streamvsr
