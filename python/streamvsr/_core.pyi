@@ -392,6 +392,13 @@ class JobConfig:
     @decoder_threads.setter
     def decoder_threads(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
     @property
+    def device(self) -> str:
+        """
+        auto, cpu or torch's name of another
+        """
+    @device.setter
+    def device(self, arg0: str) -> None: ...
+    @property
     def encoder_options(self) -> dict[str, str]: ...
     @encoder_options.setter
     def encoder_options(self, arg0: collections.abc.Mapping[str, str]) -> None: ...
@@ -448,7 +455,7 @@ class JobConfig:
     @property
     def passes(self) -> int:
         """
-        how often the network is applied
+        how often the network is applied; 0: as often as scale asks
         """
     @passes.setter
     def passes(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
@@ -462,7 +469,7 @@ class JobConfig:
     @property
     def precision(self) -> str:
         """
-        auto, bf16 or fp32
+        auto, bf16, fp16 or fp32
         """
     @precision.setter
     def precision(self, arg0: str) -> None: ...
@@ -476,7 +483,7 @@ class JobConfig:
     @property
     def scale(self) -> int:
         """
-        of 'nearest'
+        of 'nearest', and where passes is 0
         """
     @scale.setter
     def scale(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
@@ -487,6 +494,13 @@ class JobConfig:
         """
     @segment_seconds.setter
     def segment_seconds(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def torch_path(self) -> str:
+        """
+        the library that runs TorchScript; '': none
+        """
+    @torch_path.setter
+    def torch_path(self, arg0: str) -> None: ...
     @property
     def video_codec(self) -> str:
         """

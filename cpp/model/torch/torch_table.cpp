@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -99,25 +100,46 @@ int guarded(const Call call) noexcept {
   }
 }
 
-// Purpose: the state of libtorch under which a picture's result depends on the picture alone; what
-// the process had set comes back at the end. Thread-safety: the number of threads and cuDNN's
-// choices are the process's: another user of libtorch may see them for the time of a call.
-class Reproducible {
+// Purpose: cuDNN neither measures nor uses algorithms that add up by chance, from the first of the
+// calls that are under way to the last. Thread-safety: any thread; the choices are the process's.
+class FixedCudnn {
  public:
-  explicit Reproducible(const int threads)
-      : threads_(at::get_num_threads()),
-        benchmark_(at::globalContext().benchmarkCuDNN()),
-        deterministic_(at::globalContext().deterministicCuDNN()) {
-    if (threads != threads_) at::set_num_threads(threads);
+  FixedCudnn() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (users_++ > 0) return;
+    benchmark_ = at::globalContext().benchmarkCuDNN();
+    deterministic_ = at::globalContext().deterministicCuDNN();
     at::globalContext().setBenchmarkCuDNN(false);
     at::globalContext().setDeterministicCuDNN(true);
+  }
+  ~FixedCudnn() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (--users_ > 0) return;
+    at::globalContext().setBenchmarkCuDNN(benchmark_);
+    at::globalContext().setDeterministicCuDNN(deterministic_);
+  }
+  FixedCudnn(const FixedCudnn&) = delete;
+  FixedCudnn& operator=(const FixedCudnn&) = delete;
+
+ private:
+  static inline std::mutex mutex_;
+  static inline int users_ = 0;               // guarded by mutex_, and so the next two
+  static inline bool benchmark_ = false;      // as the process had it
+  static inline bool deterministic_ = false;  // as the process had it
+};
+
+// Purpose: the state of libtorch under which a picture's result depends on the picture alone; what
+// the process had set comes back at the end. Thread-safety: one object a thread. libtorch keeps the
+// number of threads for each thread, and takes the last one set for threads that are new to it.
+class Reproducible {
+ public:
+  explicit Reproducible(const int threads) : threads_(at::get_num_threads()) {
+    if (threads != threads_) at::set_num_threads(threads);
   }
   ~Reproducible() {
     try {
       if (at::get_num_threads() != threads_) at::set_num_threads(threads_);
-      at::globalContext().setBenchmarkCuDNN(benchmark_);
-      at::globalContext().setDeterministicCuDNN(deterministic_);
-    } catch (...) {  // NOLINT: nothing is owed to anybody then
+    } catch (...) {  // NOLINT: it took the number before
     }
   }
   Reproducible(const Reproducible&) = delete;
@@ -125,8 +147,7 @@ class Reproducible {
 
  private:
   int threads_;
-  bool benchmark_;
-  bool deterministic_;
+  FixedCudnn fixed_cudnn_;
   at::NoTF32Guard no_tf32_;  // fp32 means fp32
   // The optimiser watches the first pictures and compiles for the later ones: these would be
   // rounded otherwise than the first, and a resumed job otherwise than an uninterrupted one.
