@@ -141,7 +141,12 @@ Remains look(const std::string& output, std::string& foreign) {
   }
   const std::string temporary = checkpoint + ".tmp";
   if (is_there(temporary, status)) {
-    if (!S_ISREG(status.st_mode) || !may_be_torn(text_of(temporary))) foreign = temporary;
+    // A power loss may leave anything in it; then what lies beside it tells whose it is.
+    const bool beside = remains.checkpoint || (remains.has_part && remains.part_bytes == 0);
+    if (!S_ISREG(status.st_mode) ||
+        static_cast<std::size_t>(status.st_size) > Checkpoint::kMostBytes ||
+        (!beside && !may_be_torn(text_of(temporary))))
+      foreign = temporary;
     remains.has_temporary = true;
   }
   if (is_there(output, status) && S_ISREG(status.st_mode)) remains.output_bytes = status.st_size;
