@@ -14,6 +14,7 @@ pybind11::str from_path(const std::string& path);
 void bind_errors(pybind11::module_& m);
 void bind_media(pybind11::module_& m);
 void bind_model(pybind11::module_& m);
+void bind_memory(pybind11::module_& m);
 void bind_figures(pybind11::module_& m);
 void bind_job(pybind11::module_& m);
 

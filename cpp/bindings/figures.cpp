@@ -16,7 +16,7 @@ void bind_figures(py::module_& m) {
   py::class_<Fill>(m, "QueueFill", "What waits between two stages.")
       .def_readonly("items", &Fill::items)
       .def_readonly("bytes", &Fill::bytes)
-      .def_readonly("limit", &Fill::limit, "of the bytes; one item is always admitted");
+      .def_readonly("limit", &Fill::limit, "of the bytes, those in hand beside the queue included");
   py::class_<Figures>(m, "Figures", "What a job is doing now.")
       .def_readonly("running", &Figures::running)
       .def_readonly("frames_done", &Figures::frames_done, "written to the output")

@@ -207,7 +207,11 @@ void bind_job(py::module_& m) {
       .def_readonly("warnings", &PlanSummary::warnings)
       .def_readonly("encoder", &PlanSummary::encoder)
       .def_readonly("enhancer", &PlanSummary::enhancer)
-      .def_readonly("copied_streams", &PlanSummary::copied_streams);
+      .def_readonly("copied_streams", &PlanSummary::copied_streams)
+      .def_readonly("memory", &PlanSummary::memory)
+      .def_readonly("encoder_lookahead", &PlanSummary::encoder_lookahead, "frames")
+      .def_readonly("encoder_threads", &PlanSummary::encoder_threads)
+      .def_readonly("decoder_threads", &PlanSummary::decoder_threads);
   py::class_<Job, JobHolder>(m, "Job",
                              "One film in, one film out: plans at construction, runs once.")
       .def(py::init([](PythonConfig config) {
@@ -232,7 +236,8 @@ void bind_job(py::module_& m) {
       .def("figures", &Job::figures, py::call_guard<py::gil_scoped_release>(),
            "What it is doing now; from any thread, at any time.")
       .def("spare_memory", &Job::spare_memory, py::call_guard<py::gil_scoped_release>(),
-           "Lets the queues hold one frame each from now on; the output stays the same.")
+           "Lets one frame in before and one behind the network from now on; the output stays "
+           "the same.")
       .def("close", &Job::close, py::call_guard<py::gil_scoped_release>(),
            "Frees network, threads and buffers.")
       .def("stop", &Job::stop, "Ends a run from another thread, within a second.");

@@ -12,6 +12,14 @@ constexpr std::size_t kAlign = 64;
 constexpr std::size_t align_up(std::size_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
 }  // namespace
 
+std::size_t planes_bytes(const PlaneFormat& format) {
+  std::size_t bytes = 0;
+  for (int p = 0; p < format.plane_count; ++p)
+    bytes += align_up(static_cast<std::size_t>(format.plane_width(p)) * format.bytes_per_sample()) *
+             static_cast<std::size_t>(format.plane_height(p));
+  return bytes;
+}
+
 void Planes::Free::operator()(std::uint8_t* p) const { std::free(p); }
 
 Planes::Planes(const PlaneFormat& format) : format_(format) {

@@ -28,6 +28,9 @@ struct PlaneFormat {
   bool operator==(const PlaneFormat&) const = default;
 };
 
+// Bytes of memory that a picture of this format takes.
+std::size_t planes_bytes(const PlaneFormat& format);
+
 // Where chroma samples lie relative to luma, as ITU-T H.273 and zimg name the positions.
 enum class ChromaSiting { kLeft, kCenter, kTopLeft, kTop, kBottomLeft, kBottom };
 

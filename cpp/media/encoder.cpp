@@ -40,6 +40,8 @@ std::string number(const double value) {
 }
 
 void set_options(Dictionary& options, const EncoderSettings& settings, const CodecChoice& codec) {
+  const std::string lookahead = std::to_string(settings.lookahead);
+  if (settings.codec == "h264" && settings.lookahead > 0) options.set("rc-lookahead", lookahead);
   for (const auto& [key, value] : settings.options) options.set(key, value);
   const std::string threads = std::to_string(settings.threads);
   if (codec.crf >= 0.0) {
@@ -54,7 +56,9 @@ void set_options(Dictionary& options, const EncoderSettings& settings, const Cod
     // info: its SEI would make every segment's parameter sets differ. pools: threads as planned,
     // not as found.
     options.set("x265-params",
-                joined("log-level=error:info=0:pools=" + threads, settings, "x265-params"));
+                joined("log-level=error:info=0:pools=" + threads +
+                           (settings.lookahead > 0 ? ":rc-lookahead=" + lookahead : ""),
+                       settings, "x265-params"));
   } else {
     if (settings.options.count("level") == 0) options.set("level", "3");
     if (settings.options.count("slicecrc") == 0) options.set("slicecrc", "1");

@@ -15,7 +15,8 @@ struct EncoderSettings {
   double crf = -1.0;           // quality; negative: the codec's default below; not for ffv1
   std::string preset;          // encoder's own; empty: medium; not for ffv1
   std::map<std::string, std::string> options;  // FFmpeg's names of further options
-  int threads = 1;  // >= 1; part of the result: other counts give other packets
+  int threads = 1;    // >= 1; part of the result: other counts give other packets
+  int lookahead = 0;  // frames, of the rate control; 0: the preset's. A user's option wins.
   AVPixelFormat format = AV_PIX_FMT_NONE;
   int width = 0, height = 0;
   AVRational time_base{1, 25};   // of the pts given

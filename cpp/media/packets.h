@@ -61,6 +61,9 @@ class PacketSource {
 
   std::int64_t bytes_read() const { return input_.format().pb->bytes_read; }
 
+  // The most bytes of packets read and not yet due.
+  static constexpr std::size_t kMostPending = std::size_t{4} << 20;
+
  private:
   struct Stream {
     PlannedStream planned;

@@ -26,7 +26,7 @@ Figures Job::figures() const {
   f.write = shared_->writing.now();
   f.read_queue = shared_->read.fill();
   f.computed_queue = shared_->computed.fill();
-  f.frames_bytes = static_cast<std::int64_t>(shared_->gauge.bytes());
+  f.frames_bytes = static_cast<std::int64_t>(shared_->frames.bytes());
   f.bytes_read = shared_->video_bytes_read.load() + shared_->copied_bytes_read.load();
   f.bytes_written = shared_->bytes_written.load();
   return f;
@@ -51,8 +51,8 @@ Progress Job::progress() const {
 }
 
 void Job::spare_memory() {
-  shared_->read.limit(0);
-  shared_->computed.limit(0);
+  shared_->source.limit(planes_bytes(plan_.source_format));
+  shared_->enhanced.limit(planes_bytes(plan_.enhanced_format));
 #if defined(__GLIBC__)
   ::malloc_trim(0);
 #endif

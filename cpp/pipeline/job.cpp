@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "media/encoder_memory.h"
 #include "pipeline/space.h"
 
 namespace streamvsr {
@@ -37,14 +38,7 @@ std::string describe_encoder(const EncoderSettings& encoder) {
 }
 
 std::unique_ptr<Shared> make_shared_state(const JobPlan& plan) {
-  // Enough frames to keep the stages busy, within half of the budget; the rest is for pictures in
-  // hand.
-  constexpr std::size_t kQueued = 4;
-  const auto budget = static_cast<std::size_t>(plan.config.max_memory_mb) << 20;
-  const std::size_t in = Planes(plan.source_format).bytes();
-  const std::size_t out = Planes(plan.output_format).bytes();
-  return std::make_unique<Shared>(std::min(kQueued * in, budget / 8),
-                                  std::min(kQueued * out, budget * 3 / 8));
+  return std::make_unique<Shared>(plan.memory.source, plan.memory.enhanced);
 }
 
 // A job that goes on keeps the number of threads that was chosen when it began, where none is asked
@@ -113,6 +107,10 @@ PlanSummary Job::summary() const {
   s.encoder = describe_encoder(plan_.encoder);
   s.enhancer = enhancer_description_;
   s.copied_streams = plan_.copied_streams;
+  s.memory = plan_.memory;
+  s.encoder_lookahead = encoder_load(plan_.encoder).lookahead;
+  s.encoder_threads = plan_.encoder.threads;
+  s.decoder_threads = plan_.decoder.threads;
   return s;
 }
 
@@ -251,7 +249,7 @@ Report Job::run(const std::function<void(const Progress&)>& tick,
   report.seconds = since(begin);
   const rusage used = usage();
   report.cpu_seconds = cpu_seconds(used) - cpu_before;
-  report.peak_frames_mb = static_cast<double>(shared_->gauge.peak()) / kMiB;
+  report.peak_frames_mb = static_cast<double>(shared_->frames.peak()) / kMiB;
   report.peak_rss_mb = static_cast<double>(used.ru_maxrss) / 1024.0;
   return report;
 }

@@ -77,6 +77,9 @@ struct PlanSummary {
   std::vector<std::string> warnings;
   std::string encoder, enhancer;
   std::vector<std::string> copied_streams;  // "audio aac eng", ...
+  MemoryPlan memory;
+  int encoder_lookahead = 0;  // frames
+  int encoder_threads = 0, decoder_threads = 0;
 };
 
 // Purpose: runs a plan. Constructed means planned: every error that can be known before work was
@@ -97,8 +100,8 @@ class Job {
   Report run(const std::function<void(const Progress&)>& tick, std::chrono::milliseconds interval);
   // Before, while and after it runs, from any thread.
   Figures figures() const;
-  // Makes the queues hold one frame each from now on and gives free memory back to the system. The
-  // output stays the same; the stages wait more for each other.
+  // Lets one frame in before and one behind the network from now on, and gives free memory back to
+  // the system. The output stays the same; the stages wait more for each other.
   void spare_memory();
   // Asks a run to end: within a second it throws kStopped.
   void stop() noexcept { stop_.request(); }

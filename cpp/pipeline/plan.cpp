@@ -194,6 +194,34 @@ void describe_source(const Input& input, const Decoder& decoder, JobPlan& plan) 
         "the source is interlaced: its pictures are enhanced as if they were progressive");
 }
 
+// Decides threads and look-ahead by the memory they need.
+void share_memory(const JobConfig& asked, const SourceIndex& index, const AVStream& stream,
+                  const AVFrame& first, const Enhancer& enhancer, JobPlan& plan) {
+  MemoryNeeds needs;
+  needs.limit = static_cast<std::size_t>(asked.max_memory_mb) << 20;
+  needs.decoder.parameters = stream.codecpar;
+  needs.decoder.format = static_cast<AVPixelFormat>(first.format);
+  needs.decoder.width = std::max(stream.codecpar->width, plan.source_format.width);
+  needs.decoder.height = std::max(stream.codecpar->height, plan.source_format.height);
+  needs.decoder.converted = plane_format(needs.decoder.format, plan.source_format.width,
+                                         plan.source_format.height) != plan.source_format;
+  for (const SourceIndex::Packet& packet : index.packets)
+    needs.decoder.largest_packet =
+        std::max(needs.decoder.largest_packet, static_cast<std::size_t>(packet.bytes));
+  needs.source_picture = planes_bytes(plan.source_format);
+  needs.enhanced_picture = planes_bytes(plan.enhanced_format);
+  if (plan.output_format != plan.enhanced_format)
+    needs.encoded_picture = planes_bytes(plan.output_format);
+  needs.workspace = enhancer.workspace_bytes(plan.source_format);
+  needs.batch = enhancer.preferred_batch();
+  needs.look_back = enhancer.look_back();
+  needs.fragment_frames = plan.fragment_frames;
+  needs.decoder_threads_given = asked.decoder_threads != 0;
+  needs.encoder_threads_given = asked.encoder_threads != 0;
+  plan.memory = plan_memory(needs, plan.encoder, plan.decoder.threads);
+  if (!plan.memory.change.empty()) plan.warnings.push_back(plan.memory.change);
+}
+
 }  // namespace
 
 std::int64_t JobPlan::segment_end(const std::int64_t frame) const {
@@ -250,7 +278,10 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   plan.decoder.nominal_duration =
       std::max<std::int64_t>(1, av_rescale_q(1, av_inv_q(plan.frame_rate), stream.time_base));
 
-  Decoder probe_decoder(config.input, plan.decoder);
+  // One thread: this picture is looked at before it is known how many there is memory for.
+  DecoderSettings probing = plan.decoder;
+  probing.threads = 1;
+  Decoder probe_decoder(config.input, probing);
   if (!probe_decoder.next())
     throw Error(ErrorKind::kInput,
                 "not one picture of '" + config.input + "' can be decoded" +
@@ -263,7 +294,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
       index.bits_per_pixel(plan.source_format.width, plan.source_format.height);
 
   enhancer.check(plan.source_format);
-  const PlaneFormat enhanced = enhancer.output_format(plan.source_format);
+  const PlaneFormat enhanced = plan.enhanced_format = enhancer.output_format(plan.source_format);
   EncoderSettings& encoder = plan.encoder;
   encoder.codec = config.video_codec;
   encoder.crf = config.crf;
@@ -286,6 +317,9 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
                             av_get_pix_fmt_name(plan.decoder.format) + ": the output is " +
                             av_get_pix_fmt_name(encoder.format));
   for (std::string& warning : enhancer.warnings()) plan.warnings.push_back(std::move(warning));
+  const double rate = av_q2d(plan.frame_rate);
+  plan.fragment_frames = static_cast<int>(std::clamp(std::round(rate), 1.0, 1000.0));
+  share_memory(config, index, stream, *probe_decoder.first_frame(), enhancer, plan);
   const Encoder trial(encoder);
   plan.reorder_depth = trial.reorder_depth();
   plan.encoded = trial.parameters();
@@ -301,8 +335,6 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   plan.part.video_rate = plan.frame_rate;
   plan.part.clock = make_clock(input, index, plan.container, plan.reorder_depth, plan.frame_rate);
 
-  const double rate = av_q2d(plan.frame_rate);
-  plan.fragment_frames = static_cast<int>(std::clamp(std::round(rate), 1.0, 1000.0));
   plan.segment_frames =
       std::max<std::int64_t>(1, std::llround(std::min(rate * config.segment_seconds, 1e9)));
   plan.segment_ends =

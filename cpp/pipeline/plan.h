@@ -16,6 +16,7 @@
 #include "media/source_index.h"
 #include "media/streams.h"
 #include "pipeline/identity.h"
+#include "pipeline/memory_plan.h"
 
 namespace streamvsr {
 
@@ -50,7 +51,7 @@ struct JobConfig {
   int encoder_threads = 0;         // 0: one per core; part of the result
   int decoder_threads = 0;         // 0: one per core
   double segment_seconds = 10.0;   // of source time; > 0
-  int max_memory_mb = 1024;        // of frames in flight; >= 64
+  int max_memory_mb = 1024;        // of frames and packets in flight; >= 64
   double max_disk_fraction = 0.8;  // of the free space, that the output may take; 0: unchecked
 };
 
@@ -63,6 +64,7 @@ struct JobPlan {
   StreamPlan streams;
   std::shared_ptr<AVCodecParameters> encoded;  // of the enhanced stream, for every segment
   PlaneFormat source_format;                   // of decoded pictures
+  PlaneFormat enhanced_format;                 // of enhanced pictures
   PlaneFormat output_format;                   // of encoded pictures
   ChromaSiting siting = ChromaSiting::kLeft;
   bool full_range = false;
@@ -79,6 +81,7 @@ struct JobPlan {
   std::string source_codec;
   std::vector<std::string> copied_streams;  // what is not enhanced and carried, for people
   std::vector<std::string> warnings;
+  MemoryPlan memory;
   Identity identity;
   std::optional<SourceWatch> watch;  // since before planning looked at the source
 

@@ -4,12 +4,11 @@ namespace streamvsr {
 
 namespace {
 
-void hand_over(Shared& shared, FrameItem item) {
-  const std::size_t bytes = item.picture.planes.bytes();
-  shared.gauge.add(bytes);
+MemoryGate::Admission ask(Shared& shared, const std::size_t bytes) {
   shared.reading.pause();
-  shared.read.push(std::move(item), bytes);
+  MemoryGate::Admission room = shared.source.admit(bytes);
   shared.reading.resume();
+  return room;
 }
 
 }  // namespace
@@ -17,12 +16,14 @@ void hand_over(Shared& shared, FrameItem item) {
 void read_stage(const JobPlan& plan, const Checkpoint& from, const int look_back, Shared& shared,
                 ReadFindings& findings) {
   shared.reading.resume();
+  const std::size_t bytes = planes_bytes(plan.source_format);
   Decoder decoder(plan.config.input, plan.decoder, shared.abort);
   if (from.segments_done > 0)
     for (SourcePicture& picture : decoder.resume(from.source, look_back))
-      hand_over(shared, {std::move(picture), true, {}});
+      shared.read.push(FrameItem{std::move(picture), true, {}}, ask(shared, bytes));
   for (std::int64_t frame = from.source.delivered;; ++frame) {
     shared.abort.check();
+    MemoryGate::Admission room = ask(shared, bytes);
     const bool near_end = plan.segment_end(frame) - frame <= Decoder::kWindow;
     std::optional<SourcePicture> picture = decoder.next(near_end);
     shared.damaged = decoder.damaged();
@@ -36,11 +37,11 @@ void read_stage(const JobPlan& plan, const Checkpoint& from, const int look_back
     if (!picture) break;
     FrameItem item{std::move(*picture), false, {}};
     if (plan.ends_segment(frame)) item.mark = decoder.mark();
-    hand_over(shared, std::move(item));
+    shared.read.push(std::move(item), std::move(room));
   }
   findings = {decoder.damage_words(), decoder.resized()};
   shared.reading.pause();
-  shared.read.push(End{}, 0);
+  shared.read.push(End{}, {});
 }
 
 }  // namespace streamvsr

@@ -17,24 +17,6 @@
 
 namespace streamvsr {
 
-// Counts the bytes of frames in flight. Thread-safe.
-class FrameGauge {
- public:
-  void add(std::size_t bytes) {
-    const std::size_t now = bytes_.fetch_add(bytes) + bytes;
-    std::size_t peak = peak_.load();
-    while (now > peak && !peak_.compare_exchange_weak(peak, now)) {
-    }
-  }
-  void remove(std::size_t bytes) { bytes_.fetch_sub(bytes); }
-  std::size_t bytes() const { return bytes_.load(); }
-  std::size_t peak() const { return peak_.load(); }
-
- private:
-  std::atomic<std::size_t> bytes_{0};
-  std::atomic<std::size_t> peak_{0};
-};
-
 // A picture between two stages.
 struct FrameItem {
   SourcePicture picture;           // after C: with the enhanced planes
@@ -76,12 +58,15 @@ class StageClock {
 
 // What the stages of one run share. Thread-safety: as each member says.
 struct Shared {
-  explicit Shared(std::size_t read_bytes, std::size_t computed_bytes)
-      : read(read_bytes), computed(computed_bytes) {}
+  // The most bytes of source and of enhanced pictures between the decoder and the encoder.
+  Shared(std::size_t source_bytes, std::size_t enhanced_bytes)
+      : source(source_bytes, &frames), enhanced(enhanced_bytes, &frames) {}
 
-  ByteQueue<Item> read;
-  ByteQueue<Item> computed;
-  FrameGauge gauge;
+  ByteGauge frames;     // in flight between the decoder and the encoder
+  MemoryGate source;    // R asks it before it takes a picture, C frees
+  MemoryGate enhanced;  // C asks it before it enhances a picture, W frees
+  ByteQueue<Item> read{source};
+  ByteQueue<Item> computed{enhanced};
   StageClock reading, computing, writing;
   StopFlag abort;                               // ends tiles early once a stage has failed
   std::atomic<std::int64_t> frames_written{0};  // in the file, by this run or an earlier one

@@ -42,10 +42,10 @@ class Writer {
     started_ = true;
   }
 
-  void add(FrameItem item) {
-    const std::size_t bytes = item.picture.planes.bytes();
+  // memory: of the frame, given back once the encoder has taken it.
+  void add(FrameItem item, MemoryGate::Admission memory) {
     encoder_.encode(std::move(item.picture), item.mark.has_value(), video_);
-    shared_.gauge.remove(bytes);
+    memory = {};
     ++frames_;
     while (video_.size() >= static_cast<std::size_t>(plan_.fragment_frames))
       write(static_cast<std::size_t>(plan_.fragment_frames));
@@ -158,13 +158,14 @@ void write_stage(const JobPlan& plan, Checkpoint& state, SourceWatch& watch, Fil
   Writer writer(plan, state, watch, part, shared);
   for (;;) {
     shared.writing.pause();
-    Item item = shared.computed.pop();
+    auto [item, memory] = shared.computed.pop();
     shared.writing.resume();
     auto* const frame = std::get_if<FrameItem>(&item);
     if (frame == nullptr) break;
     shared.abort.check();
     const bool last_of_segment = frame->mark.has_value();
-    on_frame("writing", frame->picture.index, [&] { writer.add(std::move(*frame)); });
+    on_frame("writing", frame->picture.index,
+             [&, &room = memory] { writer.add(std::move(*frame), std::move(room)); });
     if (last_of_segment) writer.look_for_room();
   }
   writer.finish();

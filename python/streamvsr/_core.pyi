@@ -18,6 +18,7 @@ __all__: list[str] = [
     "JobConfig",
     "JobStatus",
     "MediaInfo",
+    "MemoryPlan",
     "NetworkInfo",
     "Plan",
     "Progress",
@@ -257,6 +258,61 @@ class RowsEngine:
     @property
     def flops_per_pixel(self) -> float: ...
 
+class MemoryPlan:
+    """
+    Where the memory of a job goes: bytes, at most.
+    """
+    @property
+    def change(self) -> str:
+        """
+        what was lowered to stay within it; '': nothing
+        """
+    @property
+    def decoder(self) -> int:
+        """
+        pictures and packets inside it
+        """
+    @property
+    def encoder(self) -> int:
+        """
+        pictures and packets inside it
+        """
+    @property
+    def enhanced(self) -> int:
+        """
+        pictures until the encoder took them
+        """
+    @property
+    def fixed(self) -> int:
+        """
+        tables, stacks, what the allocator keeps
+        """
+    @property
+    def limit(self) -> int:
+        """
+        max_memory_mb
+        """
+    @property
+    def packets(self) -> int:
+        """
+        between encoder, source and file
+        """
+    @property
+    def source(self) -> int:
+        """
+        pictures until they are enhanced
+        """
+    @property
+    def used(self) -> int:
+        """
+        all but the workspace
+        """
+    @property
+    def workspace(self) -> int:
+        """
+        of the network, beside the limit
+        """
+
 class StageTimes:
     """
     Where the time of a stage went.
@@ -288,7 +344,7 @@ class QueueFill:
     @property
     def limit(self) -> int:
         """
-        of the bytes; one item is always admitted
+        of the bytes, those in hand beside the queue included
         """
 
 class Figures:
@@ -625,12 +681,21 @@ class Plan:
     @property
     def copied_streams(self) -> list[str]: ...
     @property
+    def decoder_threads(self) -> int: ...
+    @property
     def duration(self) -> float:
         """
         s
         """
     @property
     def encoder(self) -> str: ...
+    @property
+    def encoder_lookahead(self) -> int:
+        """
+        frames
+        """
+    @property
+    def encoder_threads(self) -> int: ...
     @property
     def enhancer(self) -> str: ...
     @property
@@ -650,6 +715,8 @@ class Plan:
         """
     @property
     def height(self) -> int: ...
+    @property
+    def memory(self) -> MemoryPlan: ...
     @property
     def output_height(self) -> int: ...
     @property
@@ -699,7 +766,7 @@ class Job:
         """
     def spare_memory(self) -> None:
         """
-        Lets the queues hold one frame each from now on; the output stays the same.
+        Lets one frame in before and one behind the network from now on; the output stays the same.
         """
     def stop(self) -> None:
         """

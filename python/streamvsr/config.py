@@ -59,7 +59,10 @@ class StreamingConfig:
             processed and the damage is counted.
         segment_seconds: Length of the spans that are encoded independently, 0.5 to 600 s;
             default 10.
-        max_memory_mb: The most memory for frames in flight, 64 to 1048576 MB; default 1024.
+        max_memory_mb: The most memory for frames and packets in flight anywhere in the process,
+            encoder and decoder included, 64 to 1048576 MB (of 1048576 bytes); default 1024. Where
+            it would not suffice, the encoder's look-ahead and then threads are lowered, with a
+            warning; what you set yourself is not. MemoryLimitError says what would suffice.
         memory_warning_mb: Resident memory of the process, 1 to 1048576 MB, beyond which it is
             warned once and fewer frames wait between the stages. None, the default: 90 % of the
             memory that the process may have.

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from streamvsr._core import Plan, Report
 
 
+_MEMORY_PLAN = (
+    "limit", "used", "decoder", "encoder", "packets", "fixed", "source", "enhanced", "workspace",
+)  # fmt: skip
+
+
 @dataclass
 class ProcessResult:
     """Outcome of one job.
@@ -79,7 +84,8 @@ def performance_report(plan: Plan, report: Report) -> dict[str, Any]:
     all threads. frames_per_second: mean, of the frames this run did. bytes_read, bytes_written,
     output_bytes. peak_frames_mb: frames and packets in flight; peak_memory_mb: resident memory of
     the process. width, height, output_width, output_height: pixels. enhancer, encoder: one line
-    each. What StreamingMonitor.report() adds is said there.
+    each. memory_plan_mb: what was planned before the work, see docs/memory.md. encoder_lookahead:
+    frames. What StreamingMonitor.report() adds is said there.
     """
     done_now = report.frames - report.resumed_frames
     return {
@@ -104,4 +110,6 @@ def performance_report(plan: Plan, report: Report) -> dict[str, Any]:
         "output_height": plan.output_height,
         "enhancer": report.enhancer,
         "encoder": report.encoder,
+        "encoder_lookahead": plan.encoder_lookahead,
+        "memory_plan_mb": {name: getattr(plan.memory, name) / (1 << 20) for name in _MEMORY_PLAN},
     }

@@ -81,9 +81,9 @@ def test_small_and_odd_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
 def test_memory_is_bounded(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mp4", frames=60, width=320, height=240)
     result = streamvsr.upscale(
-        clip, tmp_path / "out.mp4", 4, model="nearest", encoder_preset="medium", max_memory_mb=64
+        clip, tmp_path / "out.mp4", 4, model="nearest", encoder_preset="medium", max_memory_mb=160
     )
-    assert 1 < result.performance_report["peak_frames_mb"] <= 64
+    assert 1 < result.performance_report["peak_frames_mb"] <= 160
     assert numbers(tmp_path / "out.mp4") == list(range(60))
 
 

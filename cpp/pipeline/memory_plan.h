@@ -1,0 +1,52 @@
+// Where the memory of a job goes: docs/memory.md.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "media/decoder_memory.h"
+#include "media/encoder.h"
+
+namespace streamvsr {
+
+// Bytes, at most; `frames` is what the rest of the limit gives.
+struct MemoryPlan {
+  std::size_t limit = 0;      // max_memory_mb
+  std::size_t decoder = 0;    // pictures and packets inside it
+  std::size_t encoder = 0;    // pictures and packets inside it
+  std::size_t packets = 0;    // between encoder, source and file
+  std::size_t fixed = 0;      // beside all these: tables, stacks, what the allocator keeps
+  std::size_t source = 0;     // pictures from the decoder on until they are enhanced
+  std::size_t enhanced = 0;   // pictures from there until the encoder took them
+  std::size_t workspace = 0;  // of the network, beside the limit
+  std::string change;         // what was lowered to stay within it, for people; empty: nothing
+
+  std::size_t used() const { return decoder + encoder + packets + fixed + source + enhanced; }
+};
+
+// What a plan of the memory must know.
+struct MemoryNeeds {
+  std::size_t limit = 0;  // bytes
+  DecoderLoad decoder;
+  std::size_t source_picture = 0;    // bytes, as handed out by the decoder
+  std::size_t enhanced_picture = 0;  // bytes
+  std::size_t encoded_picture = 0;   // bytes, where it is converted for the encoder; else 0
+  std::size_t workspace = 0;         // bytes, of the enhancer
+  int batch = 1;                     // pictures that the enhancer likes to have at once
+  int look_back = 0;                 // pictures that it is given again when a job goes on
+  int fragment_frames = 1;
+  bool decoder_threads_given = false;  // asked for by the user: not to be lowered
+  bool encoder_threads_given = false;
+};
+
+// Shares the limit out; lowers the encoder's look-ahead, then its threads, then the decoder's,
+// until it suffices, and nothing that the user has asked for. Throws kMemory with the smallest
+// max_memory_mb that would do. A pure function of its arguments.
+MemoryPlan plan_memory(const MemoryNeeds& needs, EncoderSettings& encoder, int& decoder_threads);
+
+// The most bytes of packets that are held for one fragment of the `.part`, unless one packet alone
+// is larger.
+constexpr std::size_t kFragmentBytes = std::size_t{8} << 20;
+
+}  // namespace streamvsr
