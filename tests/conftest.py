@@ -7,9 +7,11 @@ on generated ones.
 
 from __future__ import annotations
 
+import atexit
 import importlib.metadata
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,10 @@ from unfinished import LEFT, Unfinished, make_unfinished
 settings.register_profile("ci", derandomize=True, print_blob=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+# What is learned about networks' memory stays with one run of the tests.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="streamvsr_cache_")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 CLIPS = Path(os.environ.get("STREAMVSR_CLIPS", REPO.parent / "shared" / "clips"))
 _VIDEO = {".mp4", ".mkv", ".mov", ".webm", ".mpg", ".avi", ".y4m", ".ts"}

@@ -18,12 +18,13 @@ ARROWS: dict[str, set[str]] = {
     "base": set(),
     "color": {"base"},
     "media": {"color", "base"},
-    "model": {"base"},
-    "tile": {"base"},
-    "temporal": {"base"},
-    "enhance": {"model", "tile", "temporal", "color", "base"},
+    "tensor": {"base"},
+    "model": {"tensor", "base"},
+    "tile": {"tensor", "base"},
+    "temporal": {"tensor", "base"},
+    "enhance": {"model", "tile", "temporal", "tensor", "color", "base"},
     "pipeline": {"media", "color", "base"},
-    "bindings": {"pipeline", "enhance", "media", "model", "color", "base"},
+    "bindings": {"pipeline", "enhance", "media", "model", "tensor", "color", "base"},
 }
 # Single headers a layer may include beyond its arrows.
 EXTRA: dict[str, set[str]] = {"pipeline": {"enhance/enhancer.h"}}
@@ -31,7 +32,7 @@ EXTRA: dict[str, set[str]] = {"pipeline": {"enhance/enhancer.h"}}
 FOREIGN: list[tuple[str, tuple[str, ...]]] = [
     (r"(libav\w+|libswscale|libswresample)/", ("media",)),
     (r"zimg(\+\+)?\.(h|hpp)$", ("color",)),
-    (r"(ATen|torch|c10)/", ("model/brgemm", "model/torch")),
+    (r"(ATen|torch|c10)/", ("model/brgemm", "model/torch", "tensor/torch")),
     (r"pybind11/", ("bindings",)),
 ]
 _INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)

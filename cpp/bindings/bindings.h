@@ -15,6 +15,7 @@ void bind_errors(pybind11::module_& m);
 void bind_media(pybind11::module_& m);
 void bind_model(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
+void bind_device(pybind11::module_& m);
 void bind_figures(pybind11::module_& m);
 void bind_job(pybind11::module_& m);
 

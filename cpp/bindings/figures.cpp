@@ -31,7 +31,8 @@ void bind_figures(py::module_& m) {
       .def_readonly("computed_queue", &Figures::computed_queue, "from compute to write")
       .def_readonly("frames_bytes", &Figures::frames_bytes, "of frames in flight")
       .def_readonly("bytes_read", &Figures::bytes_read, "of the source")
-      .def_readonly("bytes_written", &Figures::bytes_written);
+      .def_readonly("bytes_written", &Figures::bytes_written)
+      .def_readonly("device", &Figures::device);
 }
 
 }  // namespace streamvsr

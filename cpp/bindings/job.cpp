@@ -23,17 +23,24 @@ struct PythonConfig : JobConfig {
   std::string brgemm_path;
   std::string torch_path;
   std::string device = "auto";
+  int max_vram_mb = 6144;   // MiB on the network's device
   int compute_threads = 0;  // 0: one per core
   int scale = 2;            // of "nearest", and where passes is 0
 };
 
+constexpr int kLeastDeviceMib = 16;
+
 std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config) {
   if (config.network_path == "nearest") return make_nearest_enhancer(config.scale);
+  if (config.max_vram_mb < kLeastDeviceMib)
+    throw Error(ErrorKind::kConfig, "max_vram_mb is " + std::to_string(config.max_vram_mb) +
+                                        ": use at least " + std::to_string(kLeastDeviceMib));
   EnhancerOptions options;
   options.network_path = config.network_path;
   options.brgemm_path = config.brgemm_path;
   options.torch_path = config.torch_path;
   options.device = config.device;
+  options.device_limit = static_cast<std::size_t>(config.max_vram_mb) << 20;
   options.precision = parse_precision(config.precision);
   options.threads = config.compute_threads > 0 ? config.compute_threads : usable_cores();
   options.passes = config.passes;
@@ -157,6 +164,8 @@ void bind_job(py::module_& m) {
       .def_readwrite("torch_path", &PythonConfig::torch_path,
                      "the library that runs TorchScript; '': none")
       .def_readwrite("device", &PythonConfig::device, "auto, cpu or torch's name of another")
+      .def_readwrite("max_vram_mb", &PythonConfig::max_vram_mb,
+                     "MiB held on the network's device, at least 16")
       .def_readwrite("precision", &PythonConfig::precision, "auto, bf16, fp16 or fp32")
       .def_readwrite("passes", &PythonConfig::passes,
                      "how often the network is applied; 0: as often as scale asks")
@@ -186,6 +195,7 @@ void bind_job(py::module_& m) {
       .def_readonly("cpu_seconds", &Report::cpu_seconds, "of the whole process meanwhile")
       .def_readonly("peak_frames_mb", &Report::peak_frames_mb, "MiB of frames in flight")
       .def_readonly("peak_rss_mb", &Report::peak_rss_mb, "MiB, of the process since it began")
+      .def_readonly("device", &Report::device)
       .def_readonly("warnings", &Report::warnings)
       .def_readonly("run_warnings", &Report::run_warnings, "of them, those met while running")
       .def_readonly("enhancer", &Report::enhancer)

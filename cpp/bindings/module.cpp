@@ -23,6 +23,7 @@ PYBIND11_MODULE(_core, m) {
   streamvsr::bind_media(m);
   streamvsr::bind_model(m);
   streamvsr::bind_memory(m);
+  streamvsr::bind_device(m);
   streamvsr::bind_figures(m);
   streamvsr::bind_job(m);
 }

@@ -11,6 +11,7 @@
 
 #include "base/stop.h"
 #include "color/planes.h"
+#include "tensor/device_memory.h"
 
 namespace streamvsr {
 
@@ -38,7 +39,8 @@ class Enhancer {
     source.height *= scale();
     return source;
   }
-  // Throws kConfig where it cannot enhance pictures of this format.
+  // Makes ready for pictures of this format. Throws kConfig where it cannot enhance them, kMemory
+  // where its device is too small for them.
   virtual void check(const PlaneFormat&) const {}
   // How many pictures make the best use of it at once; >= 1.
   virtual int preferred_batch() const { return 1; }
@@ -53,6 +55,10 @@ class Enhancer {
   virtual std::string describe() const = 0;
   // What a user must know before the work, a sentence each.
   virtual std::vector<std::string> warnings() const { return {}; }
+  // What is held on the network's device; from any thread.
+  virtual DeviceUse device_use() const { return {}; }
+  // What came up in run() since the last call and a user should know, a sentence each.
+  virtual std::vector<std::string> take_notes() { return {}; }
 };
 
 // Repeats every sample scale x scale times: the enhancer of tests, torch-free.

@@ -5,8 +5,10 @@
 
 #include "base/error.h"
 #include "color/resample.h"
+#include "enhance/tiled_engine.h"
 #include "model/rows.h"
 #include "model/torch_engine.h"
+#include "tile/memory_cache.h"
 
 namespace streamvsr {
 
@@ -48,6 +50,8 @@ class NetworkEnhancer final : public Enhancer {
            engine_->describe();
   }
   std::vector<std::string> warnings() const override { return warnings_; }
+  DeviceUse device_use() const override { return engine_->device_use(); }
+  std::vector<std::string> take_notes() override { return engine_->take_notes(); }
   void check(const PlaneFormat& source) const override;
 
  private:
@@ -58,6 +62,7 @@ class NetworkEnhancer final : public Enhancer {
   };
 
   int passes_to(int scale) const;
+  void check_planes(const PlaneFormat& format) const;
   // Whether the network computes this plane of such a picture.
   bool is_networks(const PlaneFormat& format, const int plane) const {
     return plane == 0 || (format.rgb && plane < 3);
@@ -102,12 +107,19 @@ PlaneFormat NetworkEnhancer::pass_format(const PlaneFormat& source, const int sc
   return format;
 }
 
-void NetworkEnhancer::check(const PlaneFormat& format) const {
+void NetworkEnhancer::check_planes(const PlaneFormat& format) const {
   if (engine_->planes() == 3 && !format.rgb) {
     throw Error(ErrorKind::kConfig, "network '" + name_ +
                                         "' takes RGB pictures and the video has luma and chroma: "
                                         "choose a luma network, which takes and gives 1 plane");
   }
+}
+
+// The last pass is the largest.
+void NetworkEnhancer::check(const PlaneFormat& format) const {
+  check_planes(format);
+  const int before = scale_ / engine_->scale();
+  engine_->prepare(format.width * before, format.height * before);
 }
 
 std::size_t NetworkEnhancer::workspace_bytes(const PlaneFormat& source) const {
@@ -184,7 +196,7 @@ void NetworkEnhancer::add_resampling(const EnhanceInput& input, Planes& result,
 
 std::vector<Planes> NetworkEnhancer::run(const std::span<const EnhanceInput> batch,
                                          const StopFlag& stop) {
-  for (const EnhanceInput& input : batch) check(input.picture->format());
+  for (const EnhanceInput& input : batch) check_planes(input.picture->format());
   std::vector<Planes> results;
   for (const EnhanceInput& input : batch) {
     results.emplace_back(output_format(input.picture->format()));
@@ -222,9 +234,15 @@ std::unique_ptr<Enhancer> make_network_enhancer(const EnhancerOptions& options) 
   std::vector<std::string> warnings;
   if (is_torch_archive(options.network_path)) {
     name = options.network_path.substr(options.network_path.find_last_of('/') + 1);
-    engine = std::make_unique<TorchEngine>(TorchOptions{options.network_path, options.torch_path,
-                                                        options.device, options.threads,
-                                                        options.precision});
+    TorchOptions torch;
+    torch.archive_path = options.network_path;
+    torch.library_path = options.torch_path;
+    torch.device = options.device;
+    torch.threads = options.threads;
+    torch.precision = options.precision;
+    torch.memory_limit = options.device_limit;
+    engine = std::make_unique<TiledEngine>(std::make_unique<TorchEngine>(torch),
+                                           TiledOptions{memory_cache_folder(), 0});
     warnings = engine->warnings();
   } else {
     const Network network = read_network(options.network_path);

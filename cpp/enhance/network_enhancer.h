@@ -1,6 +1,7 @@
 // The enhancer that runs a network on an engine, chosen by the name of the network's file.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,7 @@ struct EnhancerOptions {
   // The network applied this many times: x4 from an x2 network takes 2. 0: as many as reach scale.
   int passes = 1;
   int scale = 2;
+  std::size_t device_limit = std::size_t{6144} << 20;  // bytes on the network's device
 };
 
 // What runs on which plane:

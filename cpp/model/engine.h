@@ -9,6 +9,7 @@
 #include "base/stop.h"
 #include "model/picture.h"
 #include "model/thread_pool.h"
+#include "tensor/device_memory.h"
 
 namespace streamvsr {
 
@@ -46,6 +47,13 @@ class Engine {
   // not fit the network, and kStopped.
   virtual void run(std::span<const Picture> pictures, const StopFlag& stop,
                    std::span<const Task> beside) = 0;
+  // Makes ready for pictures of this size; throws kMemory where they cannot be worked on. What is
+  // not made ready here is with the first of them.
+  virtual void prepare(int, int) {}
+  // What is held on a device of its own, and what running there took; from any thread.
+  virtual DeviceUse device_use() const { return {}; }
+  // What came up since the last call and a user should know, a sentence each.
+  virtual std::vector<std::string> take_notes() { return {}; }
   // Bytes held for pictures of this size, beside the pictures.
   virtual std::size_t workspace_bytes(int width, int height) const = 0;
   // For reports: engine, precision, and what else decides the rounding.

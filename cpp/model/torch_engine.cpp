@@ -2,7 +2,9 @@
 
 #include <dlfcn.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <fstream>
 #include <utility>
 
@@ -49,6 +51,19 @@ void check_there(const std::string& path) {
   throw_errno(code != 0 ? code : EIO, "open network file", path);
 }
 
+// Tells files apart by what is in them: FNV-1a.
+std::string content_mark(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::uint64_t mark = 14695981039346656037U;
+  std::array<char, 1 << 16> block;
+  while (file) {
+    file.read(block.data(), block.size());
+    for (const char byte : std::span(block.data(), static_cast<std::size_t>(file.gcount())))
+      mark = (mark ^ static_cast<unsigned char>(byte)) * 1099511628211U;
+  }
+  return std::to_string(mark);
+}
+
 }  // namespace
 
 bool is_torch_archive(const std::string& path) {
@@ -66,8 +81,9 @@ class TorchModel {
   TorchModel& operator=(const TorchModel&) = delete;
 
   // True, or false with failure() saying why.
-  bool load(const std::string& device, const char* precision, const int threads) {
-    const streamvsr_torch_request request = {path_.c_str(), device.c_str(), precision, threads};
+  bool load(const std::string& device, const char* precision, const TorchOptions& options) {
+    const streamvsr_torch_request request = {path_.c_str(), device.c_str(), precision,
+                                             options.threads, options.memory_limit};
     status_ = table_.load(&request, &model_, &info_);
     failure_ = status_ == STREAMVSR_TORCH_OK ? "" : table_.last_error();
     return status_ == STREAMVSR_TORCH_OK;
@@ -76,20 +92,48 @@ class TorchModel {
   const std::string& failure() const { return failure_; }
   const streamvsr_torch_info& info() const { return info_; }
 
-  void run(const Picture& picture) {
-    streamvsr_torch_picture p{picture.width, picture.height, picture.depth, {}, {}, {}, {}};
-    for (std::size_t i = 0; i < picture.source.size(); ++i) {
-      p.source[i] = picture.source[i].data;
-      p.source_stride[i] = picture.source[i].stride;
-      p.result[i] = picture.result[i].data;
-      p.result_stride[i] = picture.result[i].stride;
+  void run(const std::span<const PiecePicture> pieces) {
+    std::vector<streamvsr_torch_picture> all;
+    all.reserve(pieces.size());
+    for (const PiecePicture& piece : pieces) {
+      streamvsr_torch_picture p{};
+      p.width = piece.width;
+      p.height = piece.height;
+      p.depth = piece.depth;
+      for (std::size_t i = 0; i < piece.source.size(); ++i) {
+        p.source[i] = piece.source[i].data;
+        p.source_stride[i] = piece.source[i].stride;
+        p.result[i] = piece.result[i].data;
+        p.result_stride[i] = piece.result[i].stride;
+      }
+      p.left = piece.left;
+      p.top = piece.top;
+      p.right = piece.right;
+      p.bottom = piece.bottom;
+      all.push_back(p);
     }
-    status_ = table_.run(model_, &p);
+    status_ = table_.run(model_, all.data(), static_cast<std::int32_t>(all.size()));
     if (status_ == STREAMVSR_TORCH_OK) return;
     failure_ = table_.last_error();
     throw_failure("network '" + path_ + "' failed on a picture of " +
-                  std::to_string(picture.width) + "x" + std::to_string(picture.height));
+                  std::to_string(pieces.front().width) + "x" +
+                  std::to_string(pieces.front().height));
   }
+  CutRules cut_rules() {
+    streamvsr_torch_tiling found{};
+    status_ = table_.tiling(model_, &found);
+    if (status_ == STREAMVSR_TORCH_OK) return {found.halo, found.align, ""};
+    failure_ = table_.last_error();
+    if (status_ == STREAMVSR_TORCH_MEMORY) throw_failure("network '" + path_ + "' cannot be tried");
+    return {0, 1, failure_};
+  }
+  DeviceMemory memory() const {
+    streamvsr_torch_memory now{};
+    table_.memory(model_, &now);
+    return {now.limit, now.reserve, now.held, now.peak};
+  }
+  std::size_t take_peak() { return table_.take_peak(model_); }
+  void fail_allocation(const std::int64_t nth) { table_.fail_allocation(model_, nth); }
   [[noreturn]] void throw_failure(const std::string& what) const {
     const bool memory = status_ == STREAMVSR_TORCH_MEMORY;
     throw Error(memory ? ErrorKind::kMemory : ErrorKind::kModel, what + ": " + failure_, path_);
@@ -111,16 +155,16 @@ namespace {
 std::unique_ptr<TorchModel> load(const TorchOptions& options, std::vector<std::string>& warnings) {
   auto model = std::make_unique<TorchModel>(open_table(options.library_path), options.archive_path);
   const char* const precision = precision_name(options.precision);
-  if (model->load(options.device, precision, options.threads)) return model;
+  if (model->load(options.device, precision, options)) return model;
   if (options.device != "cpu") {
     const std::string why = model->failure();
     if (!model->device_is_missing() && options.precision == Precision::kAuto &&
-        model->load(options.device, "fp32", options.threads))
+        model->load(options.device, "fp32", options))
       return model;
     const std::string asked = options.device == "auto" ? "the accelerator" : options.device;
     warnings.push_back("network '" + options.archive_path + "' runs on the CPU, not on " + asked +
                        ": " + why);
-    if (model->load("cpu", precision, options.threads)) return model;
+    if (model->load("cpu", precision, options)) return model;
   }
   model->throw_failure("cannot use network file '" + options.archive_path +
                        "' as a TorchScript archive, which torch.jit.script(network).save() makes");
@@ -131,30 +175,61 @@ std::unique_ptr<TorchModel> load(const TorchOptions& options, std::vector<std::s
 TorchEngine::TorchEngine(const TorchOptions& options)
     : torch_thread_((check_threads(options.threads), 1)), beside_(options.threads) {
   check_there(options.archive_path);
-  const Task task = [&](int) { model_ = load(options, warnings_); };
-  torch_thread_.run(std::span(&task, 1));
+  fingerprint_ = content_mark(options.archive_path);
+  on_torch_thread([&] { model_ = load(options, warnings_); });
 }
 
 TorchEngine::~TorchEngine() {
-  const Task task = [this](int) { model_.reset(); };
+  on_torch_thread([this] { model_.reset(); });
+}
+
+void TorchEngine::on_torch_thread(const std::function<void()>& call) {
+  const Task task = [&call](int) { call(); };
   torch_thread_.run(std::span(&task, 1));
 }
 
 int TorchEngine::scale() const { return model_->info().scale; }
 int TorchEngine::planes() const { return model_->info().planes; }
 std::string TorchEngine::describe() const { return model_->info().description; }
+bool TorchEngine::on_cpu() const { return model_->info().on_cpu != 0; }
+DeviceMemory TorchEngine::memory() const { return model_->memory(); }
+std::string TorchEngine::fingerprint() const { return fingerprint_; }
+
+std::optional<std::int64_t> TorchEngine::alike_above() const {
+  const std::int64_t samples = model_->info().alike_above;
+  return samples > 0 ? std::optional(samples) : std::nullopt;
+}
 
 void TorchEngine::run(const std::span<const Picture> pictures, const StopFlag& stop,
                       const std::span<const Task> beside) {
   for (const Picture& picture : pictures) check_picture(*this, picture);
-  const Task task = [&](int) {
-    for (const Picture& picture : pictures) {
-      stop.check();
-      model_->run(picture);
-    }
-  };
-  torch_thread_.run(std::span(&task, 1));
+  for (const Picture& picture : pictures) {
+    stop.check();
+    PiecePicture whole;
+    static_cast<Picture&>(whole) = picture;
+    run_pieces(std::span(&whole, 1));
+  }
   beside_.run(beside);
+}
+
+void TorchEngine::run_pieces(const std::span<const PiecePicture> pieces) {
+  on_torch_thread([&] { model_->run(pieces); });
+}
+
+CutRules TorchEngine::cut_rules() {
+  CutRules rules;
+  on_torch_thread([&] { rules = model_->cut_rules(); });
+  return rules;
+}
+
+std::size_t TorchEngine::take_peak() {
+  std::size_t peak = 0;
+  on_torch_thread([&] { peak = model_->take_peak(); });
+  return peak;
+}
+
+void TorchEngine::fail_allocation(const std::int64_t nth) {
+  on_torch_thread([&] { model_->fail_allocation(nth); });
 }
 
 std::size_t TorchEngine::workspace_bytes(const int width, const int height) const {

@@ -1,11 +1,12 @@
 // The engine for TorchScript archives, on any device that libtorch knows: docs/torch-engine.md.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "model/engine.h"
+#include "model/device_engine.h"
 
 namespace streamvsr {
 
@@ -14,7 +15,8 @@ struct TorchOptions {
   std::string library_path;     // of _torch.so; empty: there is none
   std::string device = "auto";  // an accelerator where there is one, else the CPU; or torch's name
   int threads = 1;              // >= 1: of libtorch's operators, and for the work beside
-  Precision precision = Precision::kAuto;  // kAuto: fp32 on the CPU, fp16 elsewhere
+  Precision precision = Precision::kAuto;              // kAuto: fp32 on the CPU, fp16 elsewhere
+  std::size_t memory_limit = std::size_t{6144} << 20;  // bytes on the device, weights included
 };
 
 // True for a file that by its name is a TorchScript archive: .pt or .ts.
@@ -22,11 +24,11 @@ bool is_torch_archive(const std::string& path);
 
 class TorchModel;  // an archive on its device, internal to torch_engine.cpp
 
-// Purpose: an Engine behind the table of torch/torch_table.h. Thread-safety, ownership and
-// determinism: as Engine. libtorch is used by one thread of the engine's own, which lives as long
-// as the engine. Where the device is not there, or the network does not run on it, the engine is on
-// the CPU and warnings() says so.
-class TorchEngine final : public Engine {
+// Purpose: a DeviceEngine behind the table of torch/torch_table.h. Thread-safety, ownership and
+// determinism: as DeviceEngine. libtorch is used by one thread of the engine's own, which lives as
+// long as the engine. Where the device is not there, or the network does not run on it, the engine
+// is on the CPU and warnings() says so.
+class TorchEngine final : public DeviceEngine {
  public:
   // Throws kNotFound, kModel and kMemory for an archive that cannot be used on the CPU either, and
   // kConfig for other options that cannot work.
@@ -38,8 +40,9 @@ class TorchEngine final : public Engine {
   int scale() const override;
   int planes() const override;
   int condition_count() const override { return 0; }
-  // One after the other: in a batch a picture would be rounded otherwise than alone.
+  // One after the other: in a batch a picture may be rounded otherwise than alone.
   int preferred_batch() const override { return 1; }
+  // Each picture whole.
   void run(std::span<const Picture> pictures, const StopFlag& stop,
            std::span<const Task> beside) override;
   // An estimate: two layers' activations at the widest, and the picture before and after.
@@ -47,11 +50,25 @@ class TorchEngine final : public Engine {
   std::string describe() const override;
   std::vector<std::string> warnings() const override { return warnings_; }
 
+  void run_pieces(std::span<const PiecePicture> pieces) override;
+  CutRules cut_rules() override;
+  DeviceMemory memory() const override;
+  std::size_t take_peak() override;
+  bool on_cpu() const override;
+  std::optional<std::int64_t> alike_above() const override;
+  std::string fingerprint() const override;
+  // Makes the nth allocation from now on fail on the CPU; 0: none. For tests.
+  void fail_allocation(std::int64_t nth);
+
  private:
+  // Runs a call on the thread that libtorch is used by.
+  void on_torch_thread(const std::function<void()>& call);
+
   ThreadPool torch_thread_;
   ThreadPool beside_;
   std::unique_ptr<TorchModel> model_;
   std::vector<std::string> warnings_;
+  std::string fingerprint_;
 };
 
 }  // namespace streamvsr

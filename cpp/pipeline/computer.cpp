@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "pipeline/stages.h"
 
@@ -50,6 +52,7 @@ void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared) {
       on_frame("enhancing", batch.front().frame.picture.index,
                [&] { enhanced = enhancer.run(inputs, shared.abort); });
     shared.computing.pause();
+    for (std::string& note : enhancer.take_notes()) shared.warn(std::move(note));
     for (std::size_t i = 0; i < batch.size(); ++i) {
       Work work = std::move(batch[i]);
       Planes result = std::move(enhanced[i]);

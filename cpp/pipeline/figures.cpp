@@ -29,6 +29,7 @@ Figures Job::figures() const {
   f.frames_bytes = static_cast<std::int64_t>(shared_->frames.bytes());
   f.bytes_read = shared_->video_bytes_read.load() + shared_->copied_bytes_read.load();
   f.bytes_written = shared_->bytes_written.load();
+  f.device = device_use();
   return f;
 }
 

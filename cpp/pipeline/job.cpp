@@ -68,8 +68,8 @@ bool is_full(const Error& error) {
 
 Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const PlanningTick& tick)
     : enhancer_(std::move(enhancer)),
-      enhancer_description_(enhancer_->describe()),
       plan_(make_plan(with_known_threads(config), *enhancer_, tick)),
+      enhancer_description_(enhancer_->describe()),
       from_(choose_start(plan_, find_remains(plan_.config.output))),
       shared_(make_shared_state(plan_)) {
   const std::int64_t there = find_remains(plan_.config.output).part_bytes;
@@ -85,7 +85,14 @@ void Job::close() noexcept {
     return;
   }
   state_ = State::kDone;
+  const Lock lock(enhancer_mutex_);
+  if (enhancer_) last_device_use_ = enhancer_->device_use();
   enhancer_.reset();
+}
+
+DeviceUse Job::device_use() const {
+  const Lock lock(enhancer_mutex_);
+  return enhancer_ ? enhancer_->device_use() : last_device_use_;
 }
 
 PlanSummary Job::summary() const {
@@ -251,6 +258,7 @@ Report Job::run(const std::function<void(const Progress&)>& tick,
   report.cpu_seconds = cpu_seconds(used) - cpu_before;
   report.peak_frames_mb = static_cast<double>(shared_->frames.peak()) / kMiB;
   report.peak_rss_mb = static_cast<double>(used.ru_maxrss) / 1024.0;
+  report.device = device_use();
   return report;
 }
 

@@ -39,6 +39,7 @@ struct Figures {
   std::int64_t frames_bytes = 0;  // in flight now
   std::int64_t bytes_read = 0;    // of the source, by all demuxers
   std::int64_t bytes_written = 0;
+  DeviceUse device;
 };
 
 struct Report {
@@ -56,6 +57,7 @@ struct Report {
   double cpu_seconds = 0.0;     // of the whole process meanwhile
   double peak_frames_mb = 0.0;  // frames in flight
   double peak_rss_mb = 0.0;     // of the process since it began
+  DeviceUse device;
   std::vector<std::string> warnings;
   std::vector<std::string> run_warnings;  // of them, those that came up while running
   std::string enhancer;
@@ -111,6 +113,7 @@ class Job {
 
  private:
   Progress progress() const;
+  DeviceUse device_use() const;
   Checkpoint run_stages(const Checkpoint& from, PartFile& part,
                         const std::function<void(const Progress&)>& tick,
                         std::chrono::milliseconds interval, Report& report);
@@ -121,10 +124,13 @@ class Job {
   std::string space_needed() const;
   Checkpoint first_checkpoint() const;
 
+  // Locked where it goes and where others than the run look at it.
+  mutable Mutex enhancer_mutex_;
   std::unique_ptr<Enhancer> enhancer_;
-  std::string enhancer_description_;
+  DeviceUse last_device_use_;  // once the enhancer is gone
   StopFlag stop_;
   JobPlan plan_;
+  std::string enhancer_description_;
   std::optional<Checkpoint> from_;  // of an earlier run, to go on behind
   std::unique_ptr<Shared> shared_;
   enum class State { kNew, kRunning, kDone };

@@ -218,6 +218,10 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="most memory for frames in flight (default: 1024)",
     )  # fmt: skip
     add(
+        "--max-vram-mb", type=int, default=6144, metavar="MB",
+        help="most memory held on the network's device; pictures are cut to fit (default: 6144)",
+    )  # fmt: skip
+    add(
         "--memory-warning-mb", type=int, metavar="MB",
         help="warn and take less beyond so much memory (default: 90 %% of what there is)",
     )  # fmt: skip
@@ -258,6 +262,7 @@ def _config(options: argparse.Namespace) -> StreamingConfig:
         strict=options.strict,
         segment_seconds=options.segment_seconds,
         max_memory_mb=options.max_memory_mb,
+        max_vram_mb=options.max_vram_mb,
         memory_warning_mb=options.memory_warning_mb,
         max_disk_fraction=options.max_disk_fraction,
         encoder_threads=options.encoder_threads,

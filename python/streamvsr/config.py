@@ -63,6 +63,9 @@ class StreamingConfig:
             encoder and decoder included, 64 to 1048576 MB (of 1048576 bytes); default 1024. Where
             it would not suffice, the encoder's look-ahead and then threads are lowered, with a
             warning; what you set yourself is not. MemoryLimitError says what would suffice.
+        max_vram_mb: The most memory that is held on the network's device, its weights, context and
+            libraries included, 16 to 1048576 MB; default 6144. Pictures are cut in pieces that fit.
+            On the CPU it holds for TorchScript archives alone.
         memory_warning_mb: Resident memory of the process, 1 to 1048576 MB, beyond which it is
             warned once and fewer frames wait between the stages. None, the default: 90 % of the
             memory that the process may have.
@@ -91,6 +94,7 @@ class StreamingConfig:
     strict: bool = False
     segment_seconds: float = 10.0
     max_memory_mb: int = 1024
+    max_vram_mb: int = 6144
     memory_warning_mb: int | None = None
     max_disk_fraction: float | None = 0.8
     encoder_threads: int = 0
@@ -132,6 +136,7 @@ class StreamingConfig:
         _boolean("strict", self.strict)
         _number("segment_seconds", self.segment_seconds, 0.5, 600)
         _integer("max_memory_mb", self.max_memory_mb, 64, 1 << 20)
+        _integer("max_vram_mb", self.max_vram_mb, 16, 1 << 20)
         if self.memory_warning_mb is not None:
             _integer("memory_warning_mb", self.memory_warning_mb, 1, 1 << 20)
         if self.max_disk_fraction is not None:

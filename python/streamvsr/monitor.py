@@ -114,7 +114,8 @@ class StreamingMonitor:
 
         Returns:
             memory_usage_mb: Resident memory of the process, in MB (1048576 bytes).
-            vram_usage_mb: Memory held on a device; 0, since the network runs on the CPU.
+            vram_usage_mb: Memory held on the network's device, in MB, by its allocator's count; 0
+                with the rows engine, which has none.
             processing_fps: Frames a second over the last steps of the output; 0 at first.
             disk_io_ops: Reads and writes the process has made since this monitor was made, files
                 of others and terminals included; 0 where the kernel does not count them.
@@ -133,7 +134,7 @@ class StreamingMonitor:
                     eta = (0.0, 0.0, 0.0)
             return {
                 "memory_usage_mb": memory,
-                "vram_usage_mb": 0.0,
+                "vram_usage_mb": 0.0 if figures is None else figures.device.memory.held / _MB,
                 "processing_fps": fps,
                 "disk_io_ops": max(0, _operations() - self._operations),
                 "eta_seconds": -1.0 if eta is None else eta[0],
@@ -160,6 +161,9 @@ class StreamingMonitor:
                 "bytes_read": figures.bytes_read,
                 "bytes_written": figures.bytes_written,
                 "frames_mb": figures.frames_bytes / _MB,
+                "peak_vram_mb": figures.device.memory.peak / _MB,
+                "vram_limit_mb": figures.device.memory.limit / _MB,
+                "retries": figures.device.retries,
                 "queues": {
                     name: {"items": fill.items, "bytes": fill.bytes, "limit": fill.limit}
                     for name, fill in (
@@ -187,6 +191,7 @@ class StreamingMonitor:
                     "frames_per_second": stats["processing_fps"],
                     "memory_mb": stats["memory_usage_mb"],
                     "frames_mb": progress.memory_mb,
+                    "vram_mb": stats["vram_usage_mb"],
                     "bytes_read": details["bytes_read"],
                     "bytes_written": details["bytes_written"],
                     "eta_seconds": stats["eta_seconds"],
@@ -219,7 +224,8 @@ class StreamingMonitor:
         """What performance_report() takes from it.
 
         Each stage's wait_seconds and stalls; peak_sampled_mb and peak_vram_mb, the highest resident
-        memory sampled and the highest device memory, in MB; disk_io_ops; files_open: the regular
+        memory sampled and the highest device memory, in MB; retries: pictures begun again because
+        the device's memory ran out; disk_io_ops; files_open: the regular
         files seen open in the input's and output's folders; samples: lists of equal length, at
         most max_samples long, sample_seconds apart.
         """
@@ -231,7 +237,8 @@ class StreamingMonitor:
                 told[f"{name}_stalls"] = times["stalls"]
             return told | {
                 "peak_sampled_mb": self._peak_mb,
-                "peak_vram_mb": 0.0,
+                "peak_vram_mb": stats["details"].get("peak_vram_mb", 0.0),
+                "retries": stats["details"].get("retries", 0),
                 "disk_io_ops": stats["disk_io_ops"],
                 "files_open": sorted(self._files),
                 "sample_seconds": self._series.interval,

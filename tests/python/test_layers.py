@@ -34,6 +34,10 @@ def check() -> ModuleType:
         ("media/a.cpp", "<zimg.h>", False),
         ("model/brgemm/a.cpp", "<ATen/native/CPUBlas.h>", True),
         ("model/torch/a.cpp", "<torch/script.h>", True),
+        ("tensor/torch/a.cpp", "<c10/core/Allocator.h>", True),
+        ("tensor/a.h", "<c10/core/Allocator.h>", False),
+        ("tile/a.cpp", '"tensor/memory.h"', True),
+        ("tile/a.cpp", '"model/engine.h"', False),
         ("model/a.cpp", "<ATen/ATen.h>", False),
         ("bindings/a.cpp", '"enhance/rows_enhancer.h"', True),
         ("enhance/a.cpp", '"media/av.h"', False),
@@ -43,7 +47,14 @@ def check() -> ModuleType:
 def test_an_include_is_judged(
     check: ModuleType, tmp_path: Path, file: str, include: str, allowed: bool
 ) -> None:
-    headers = ["base/b.h", "color/planes.h", "enhance/enhancer.h", "enhance/rows_enhancer.h"]
+    headers = [
+        "base/b.h",
+        "tensor/memory.h",
+        "model/engine.h",
+        "color/planes.h",
+        "enhance/enhancer.h",
+        "enhance/rows_enhancer.h",
+    ]
     for name in [*headers, "media/av.h", file]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")

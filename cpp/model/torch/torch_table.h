@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything below changes in any way. */
-#define STREAMVSR_TORCH_VERSION 1u
+#define STREAMVSR_TORCH_VERSION 2u
 #define STREAMVSR_TORCH_SYMBOL "streamvsr_torch_table"
 
 /* What a call returns. */
@@ -29,6 +29,7 @@ typedef struct streamvsr_torch_request {
                           */
   const char* precision; /* "auto" (fp32 on the CPU, else fp16), "fp32", "bf16" or "fp16" */
   int32_t threads;       /* of torch's operators on the CPU, >= 1 */
+  uint64_t limit_bytes;  /* of all that is held on the device, weights included; above 0 */
 } streamvsr_torch_request;
 
 typedef struct streamvsr_torch_info {
@@ -36,30 +37,63 @@ typedef struct streamvsr_torch_info {
   int32_t scale;        /* factor in both directions */
   int32_t widest;       /* most channels that a convolution gives */
   int32_t sample_bytes; /* of one activation */
+  int32_t on_cpu;       /* 1 or 0 */
+  /* Pictures of more samples than this, all planes together, are rounded alike whatever their size
+   * and number; 0 where that is not so. */
+  int64_t alike_above;
   char description[160];
 } streamvsr_torch_info;
 
-/* One picture; samples are uint8 for depth 8 and uint16 above, native endian. */
+/* What is held on the device, in bytes: docs/device-budget.md. */
+typedef struct streamvsr_torch_memory {
+  uint64_t limit;
+  uint64_t reserve; /* for the device's context and libraries; counted as held */
+  uint64_t held;
+  uint64_t peak;
+} streamvsr_torch_memory;
+
+/* How a picture may be cut so that its pieces come out as the whole does. */
+typedef struct streamvsr_torch_tiling {
+  int32_t possible; /* 0: it may not, last_error() says why */
+  int32_t halo;     /* source samples around a piece that its result depends on */
+  int32_t align;    /* pieces begin at multiples of it */
+} streamvsr_torch_tiling;
+
+/* One picture, or a piece of one; samples are uint8 for depth 8 and uint16 above, native endian. */
 typedef struct streamvsr_torch_picture {
   int32_t width; /* of the source */
   int32_t height;
   int32_t depth;            /* 8..16 */
   const uint8_t* source[3]; /* as many as the network has planes */
   int64_t source_stride[3]; /* bytes, a multiple of the sample's */
-  uint8_t* result[3];       /* scale times as wide and high */
+  uint8_t* result[3];       /* scale times what the margins leave */
   int64_t result_stride[3];
+  int32_t left; /* margins: source samples whose result is not wanted */
+  int32_t top;
+  int32_t right;
+  int32_t bottom;
 } streamvsr_torch_picture;
 
-/* No exception leaves a function. A model is used by one thread, always the same one. After a call
- * that did not return STREAMVSR_TORCH_OK last_error() of the same thread says why, in one line. */
+/* No exception leaves a function. A model is used by one thread, always the same one, but where a
+ * function says otherwise. After a call that did not return STREAMVSR_TORCH_OK last_error() of the
+ * same thread says why, in one line. */
 typedef struct streamvsr_torch {
   uint32_t version; /* STREAMVSR_TORCH_VERSION */
   uint32_t bytes;   /* sizeof(struct streamvsr_torch) */
   /* Reads an archive and tries it on small pictures. On success *model is the caller's. */
   int (*load)(const streamvsr_torch_request* request, streamvsr_torch_model** model,
               streamvsr_torch_info* info);
-  /* Fills the picture's result: round(clamp(y, 0, 1) * (2^depth - 1)), ties to even. */
-  int (*run)(streamvsr_torch_model* model, const streamvsr_torch_picture* picture);
+  /* Runs pictures of one size and depth as one batch and fills their results:
+   * round(clamp(y, 0, 1) * (2^depth - 1)), ties to even. Nothing of them is held afterwards. */
+  int (*run)(streamvsr_torch_model* model, const streamvsr_torch_picture* pictures, int32_t count);
+  /* Finds out by trying; takes a while. */
+  int (*tiling)(streamvsr_torch_model* model, streamvsr_torch_tiling* tiling);
+  /* From any thread. */
+  void (*memory)(const streamvsr_torch_model* model, streamvsr_torch_memory* memory);
+  /* The most that was held since the last call. */
+  uint64_t (*take_peak)(streamvsr_torch_model* model);
+  /* Makes the nth allocation from now on fail on the CPU, 1 the next one; 0: none. For tests. */
+  void (*fail_allocation)(streamvsr_torch_model* model, int64_t nth);
   void (*unload)(streamvsr_torch_model* model);
   const char* (*last_error)(void);
 } streamvsr_torch;
