@@ -109,8 +109,13 @@ bool PacketSource::read_one() {
   packet->pos = -1;
   stream.read_us = microseconds(packet->dts, stream.base);
   front_us_ = std::max(front_us_, stream.read_us);
+  place_ += packet_bytes(*packet);
+  if (stream.handed_out_early > 0) {
+    --stream.handed_out_early;
+    return true;
+  }
   if (stream.timed_text) fill_gap(stream, *packet);
-  stream.pending.push_back(std::move(packet));
+  stream.pending.push_back({std::move(packet), place_});
   return true;
 }
 
@@ -171,34 +176,47 @@ void PacketSource::fill_gap(Stream& stream, const AVPacket& next) {
     gap->duration = next.dts - stream.text_end;
     gap->flags |= AV_PKT_FLAG_KEY;
     gap->stream_index = stream.planned.output;
-    stream.pending.push_back(std::move(gap));
+    stream.pending.push_back({std::move(gap), place_});
   }
   stream.text_end = next.dts + std::max<std::int64_t>(next.duration, 1);
 }
 
-void PacketSource::hand_out(Stream& stream, std::vector<OutPacket>& out) {
+std::size_t PacketSource::hand_out(Stream& stream, std::vector<OutPacket>& out) {
   stream.started = true;
-  out.push_back({std::move(stream.pending.front()), stream.base});
+  out.push_back({std::move(stream.pending.front().packet), stream.base});
   stream.pending.pop_front();
+  return packet_bytes(*out.back().packet);
 }
 
-void PacketSource::pull(const std::int64_t bound, const AVRational base,
-                        std::vector<OutPacket>& out) {
+bool PacketSource::passed(const std::int64_t bound_us) const {
+  if (front_us_ != INT64_MIN && front_us_ > bound_us + kInterleave) return true;
+  bool any_dense = false;
+  for (const Stream& s : streams_) {
+    if (!s.dense) continue;
+    any_dense = true;
+    if (s.read_us == AV_NOPTS_VALUE || s.read_us <= bound_us) return false;
+  }
+  return any_dense || (front_us_ != INT64_MIN && front_us_ > bound_us);
+}
+
+bool PacketSource::pull(const std::int64_t bound, const AVRational base,
+                        std::vector<OutPacket>& out, const std::size_t most) {
   const std::int64_t bound_us = microseconds(bound, base);
-  const auto passed = [&] {
-    if (front_us_ != INT64_MIN && front_us_ > bound_us + kInterleave) return true;
-    bool any_dense = false;
-    for (const Stream& s : streams_) {
-      if (!s.dense) continue;
-      any_dense = true;
-      if (s.read_us == AV_NOPTS_VALUE || s.read_us <= bound_us) return false;
-    }
-    return any_dense || (front_us_ != INT64_MIN && front_us_ > bound_us);
+  std::size_t bytes = 0;
+  const auto due = [&](const Stream& s) {
+    if (s.pending.empty()) return false;
+    const auto& [packet, place] = s.pending.front();
+    return place + kMostPending < place_ || av_compare_ts(packet->dts, s.base, bound, base) <= 0;
   };
-  while (!ended_ && !passed()) read_one();
-  for (Stream& s : streams_)
-    while (!s.pending.empty() && av_compare_ts(s.pending.front()->dts, s.base, bound, base) <= 0)
-      hand_out(s, out);
+  for (;;) {
+    for (Stream& s : streams_)
+      while (due(s)) {
+        bytes += hand_out(s, out);
+        if (bytes >= most) return false;
+      }
+    if (ended_ || passed(bound_us)) return true;
+    read_one();
+  }
 }
 
 std::vector<OutPacket> PacketSource::skip(const std::int64_t bound, const AVRational base,
@@ -212,7 +230,10 @@ std::vector<OutPacket> PacketSource::skip(const std::int64_t bound, const AVRati
   // The bounds on the way do not matter; small steps keep few packets at a time.
   const std::int64_t step = std::max<std::int64_t>(1, av_rescale_q(1, {1, 1}, base));
   std::int64_t at = std::min<std::int64_t>(bound, 0);
-  pull(at, base, passed);
+  const auto pass = [&] {
+    while (!pull(at, base, passed, kMostPending)) drop();
+  };
+  pass();
   if (with_first_audio) pull_first_audio(passed);
   for (drop(); at < bound; drop()) {
     stop_.check();
@@ -221,13 +242,13 @@ std::vector<OutPacket> PacketSource::skip(const std::int64_t bound, const AVRati
     bool waiting = false;
     for (const Stream& s : streams_) {
       if (s.pending.empty()) continue;
-      const std::int64_t time = av_rescale_q(s.pending.front()->dts, s.base, base);
+      const std::int64_t time = av_rescale_q(s.pending.front().packet->dts, s.base, base);
       next = waiting ? std::min(next, std::max(at + step, time)) : std::max(at + step, time);
       waiting = true;
     }
     if (ended_ && !waiting) break;
     at = std::min(next, bound);
-    pull(at, base, passed);
+    pass();
   }
   std::vector<OutPacket> result;
   for (auto& [stream, packet] : last) result.push_back(std::move(packet));
@@ -239,7 +260,7 @@ std::int64_t PacketSource::next_time() {
     std::int64_t earliest = AV_NOPTS_VALUE;
     for (const Stream& s : streams_) {
       if (s.pending.empty()) continue;
-      const std::int64_t time = microseconds(s.pending.front()->dts, s.base);
+      const std::int64_t time = microseconds(s.pending.front().packet->dts, s.base);
       if (earliest == AV_NOPTS_VALUE || time < earliest) earliest = time;
     }
     if (earliest != AV_NOPTS_VALUE || !read_one()) return earliest;
@@ -250,9 +271,20 @@ void PacketSource::pull_first_audio(std::vector<OutPacket>& out) {
   for (Stream& s : streams_) {
     const AVCodecID codec = input_.stream(s.planned.input).codecpar->codec_id;
     if (s.started || !(s.filter || codec == AV_CODEC_ID_AC3 || codec == AV_CODEC_ID_EAC3)) continue;
-    while (s.pending.empty() && !ended_ && (front_us_ == INT64_MIN || front_us_ < kFirstAudio))
-      read_one();
-    if (!s.pending.empty()) hand_out(s, out);
+    if (!s.pending.empty()) {
+      hand_out(s, out);
+      continue;
+    }
+    // It begins late. What the other streams hold until then is not to be kept meanwhile, so its
+    // first packet is read by a demuxer of its own.
+    Input input(input_.path());
+    PacketSource alone(input, {s.planned}, container_, clock_, stop_);
+    const std::int64_t time = alone.next_time();
+    beside_bytes_ += alone.bytes_read();
+    if (time == AV_NOPTS_VALUE || time >= kFirstAudio) continue;
+    alone.hand_out(alone.streams_.front(), out);
+    s.started = true;
+    s.handed_out_early = 1;
   }
 }
 

@@ -23,6 +23,12 @@ struct OutPacket {
 // be heard, is a codec's priming and kept for it, us. Matroska cannot say so of more.
 constexpr std::int64_t kMostPriming = 200'000;
 
+// Bytes of memory that a packet takes, about.
+inline std::size_t packet_bytes(const AVPacket& packet) {
+  constexpr std::size_t kBeside = 256;  // AVPacket and its buffer's header
+  return static_cast<std::size_t>(packet.size) + kBeside;
+}
+
 // Moves times between the source's clock, the output's and the .part's.
 struct Clock {
   std::int64_t origin_us = 0;  // the source time that is the output's zero
@@ -35,10 +41,15 @@ struct Clock {
   }
 };
 
-// Purpose: hands out the packets of all copied and converted streams up to a time. Reads only as
-// far as every audio and video stream has passed that time, or kInterleave beyond it, so memory
-// stays bounded on badly interleaved files; a pure function of the file and the sequence of bounds.
-// Thread-safety: none.
+// Purpose: hands out the packets of all copied and converted streams up to a time. Thread-safety:
+// none.
+//
+// Note [early packets]: it reads as far as every audio and video stream has passed that time, or
+// kInterleave beyond it. What is read and not yet due waits, up to kMostPending bytes of reading;
+// what was read longer ago is handed out before its time. So memory stays bounded however a file
+// interleaves its streams, and such a file's output has them where the file had them. What has been
+// handed out after a call is a function of the file and the last bound alone, not of the bounds
+// before it: a run that goes on with another's work skips to the same state.
 class PacketSource {
  public:
   // input: a demuxer for this purpose alone; it and stop must outlive this. Reading throws
@@ -46,8 +57,10 @@ class PacketSource {
   PacketSource(Input& input, const std::vector<PlannedStream>& streams, Container container,
                const Clock& clock, const StopFlag& stop);
 
-  // Appends all packets with dts <= bound (ticks of base, .part clock).
-  void pull(std::int64_t bound, AVRational base, std::vector<OutPacket>& out);
+  // Appends all packets with dts <= bound (ticks of base, .part clock). False when it stopped at
+  // `most` bytes, or one packet more: there are others; call it again.
+  bool pull(std::int64_t bound, AVRational base, std::vector<OutPacket>& out,
+            std::size_t most = SIZE_MAX);
   // Reads past what an earlier run, whose last bound this was, has handed out; afterwards all is as
   // if pull() had done so. Returns each stream's last packet. Reads the source from its start: no
   // container's seek promises the packets and times that reading gives. with_first_audio: that run
@@ -59,7 +72,7 @@ class PacketSource {
   // broadcast).
   void pull_first_audio(std::vector<OutPacket>& out);
 
-  std::int64_t bytes_read() const { return input_.format().pb->bytes_read; }
+  std::int64_t bytes_read() const { return beside_bytes_ + input_.format().pb->bytes_read; }
 
   // The most bytes of packets read and not yet due.
   static constexpr std::size_t kMostPending = std::size_t{4} << 20;
@@ -74,7 +87,12 @@ class PacketSource {
     bool timed_text =
         false;  // MP4's: gaps are samples too, see Note [timed text] in part_writer.cpp
     std::int64_t text_end = 0;
-    std::deque<PacketPtr> pending;
+    struct Pending {
+      PacketPtr packet;
+      std::size_t place;  // in what was read: bytes before it
+    };
+    std::deque<Pending> pending;
+    int handed_out_early = 0;  // packets that were taken by another reading: not to come again
     std::int64_t last_dts = AV_NOPTS_VALUE;
     std::int64_t last_duration = 1;
     std::int64_t rebase = 0;                // ticks: added since the source's times jumped back
@@ -92,7 +110,8 @@ class PacketSource {
   void place_in_time(Stream& stream, AVPacket& packet);
   std::int64_t guessed_duration(const Stream& stream, const AVPacket& packet) const;
   void fill_gap(Stream& stream, const AVPacket& next);
-  void hand_out(Stream& stream, std::vector<OutPacket>& out);
+  std::size_t hand_out(Stream& stream, std::vector<OutPacket>& out);
+  bool passed(std::int64_t bound_us) const;
 
   Input& input_;
   const StopFlag& stop_;
@@ -102,6 +121,8 @@ class PacketSource {
   std::vector<int> by_input_;  // index into streams_, or -1
   PacketPtr packet_ = make_packet();
   std::int64_t front_us_ = INT64_MIN;  // latest time read
+  std::size_t place_ = 0;              // bytes of packets read
+  std::int64_t beside_bytes_ = 0;      // of the file, read by other demuxers
   bool ended_ = false;
 };
 

@@ -97,7 +97,10 @@ void PartWriter::write_fragment(std::vector<OutPacket> packets) {
   std::stable_sort(packets.begin(), packets.end(), [this](const OutPacket& a, const OutPacket& b) {
     const int order = av_compare_ts(a.packet->dts, a.time_base, b.packet->dts, b.time_base);
     if (order != 0) return order < 0;
-    return b.packet->stream_index == video_output_ && a.packet->stream_index != video_output_;
+    const bool a_last = a.packet->stream_index == video_output_;
+    const bool b_last = b.packet->stream_index == video_output_;
+    if (a_last != b_last) return b_last;
+    return a.packet->stream_index < b.packet->stream_index;
   });
   // Each fragment says its own times: else a gap before it would be lost, and it would depend on
   // those before it.

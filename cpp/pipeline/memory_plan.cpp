@@ -10,8 +10,12 @@ namespace streamvsr {
 namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
-// Code and tables of FFmpeg that a job is the first to touch, stacks, demuxers and muxer.
-constexpr std::size_t kFixed = 14 * kMiB;
+// Tables of FFmpeg's, stacks, demuxers and muxer.
+constexpr std::size_t kFixed = 12 * kMiB;
+// What a demuxer reads and keeps to find a file's streams (FFmpeg's probesize), and how many have
+// not handed it out yet.
+constexpr std::size_t kProbed = 5'000'000;
+constexpr std::size_t kProbing = 2;
 // Pictures that keep the stages at work: one in hand, one waiting.
 constexpr std::size_t kLeastPictures = 2;
 // More than this beside a batch does not make anything quicker.
@@ -22,13 +26,15 @@ constexpr std::size_t kCopies = 3;
 std::size_t in_mib(const std::size_t bytes) { return (bytes + kMiB - 1) / kMiB; }
 std::string mib(const std::size_t bytes) { return std::to_string(in_mib(bytes)); }
 
-std::size_t packet_bytes(const MemoryNeeds& needs, const EncoderSettings& encoder) {
+std::size_t packets_share(const MemoryNeeds& needs, const EncoderSettings& encoder) {
   const std::size_t picture =
       needs.encoded_picture > 0 ? needs.encoded_picture : needs.enhanced_picture;
   // Lossless packets may be a little larger than their picture, others are never as large.
   const std::size_t largest = encoder.codec == "ffv1" ? picture * 11 / 10 : picture / 2;
   const std::size_t second = static_cast<std::size_t>(needs.fragment_frames) * largest;
-  return kCopies * (std::min(second, kFragmentBytes) + largest) + PacketSource::kMostPending;
+  const std::size_t video = std::min(second, kFragmentBytes) + largest;
+  if (!needs.copied_streams) return kCopies * video;
+  return kCopies * (video + kCopiedBytes) + PacketSource::kMostPending;
 }
 
 // All but `source` and `enhanced`.
@@ -39,8 +45,8 @@ MemoryPlan fixed_parts(const MemoryNeeds& needs, const EncoderSettings& encoder,
   plan.decoder = decoder_bytes(needs.decoder, decoder_threads) +
                  static_cast<std::size_t>(needs.look_back) * needs.source_picture;
   plan.encoder = encoder_bytes(encoder) + needs.encoded_picture;
-  plan.packets = packet_bytes(needs, encoder);
-  plan.fixed = kFixed;
+  plan.packets = packets_share(needs, encoder);
+  plan.fixed = kFixed + kProbing * std::min(needs.source_bytes, kProbed);
   plan.workspace = needs.workspace;
   plan.source = kLeastPictures * needs.source_picture;
   plan.enhanced = kLeastPictures * needs.enhanced_picture;

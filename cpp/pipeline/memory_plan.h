@@ -36,6 +36,8 @@ struct MemoryNeeds {
   int batch = 1;                     // pictures that the enhancer likes to have at once
   int look_back = 0;                 // pictures that it is given again when a job goes on
   int fragment_frames = 1;
+  bool copied_streams = false;
+  std::size_t source_bytes = 0;        // of the file
   bool decoder_threads_given = false;  // asked for by the user: not to be lowered
   bool encoder_threads_given = false;
 };
@@ -45,8 +47,9 @@ struct MemoryNeeds {
 // max_memory_mb that would do. A pure function of its arguments.
 MemoryPlan plan_memory(const MemoryNeeds& needs, EncoderSettings& encoder, int& decoder_threads);
 
-// The most bytes of packets that are held for one fragment of the `.part`, unless one packet alone
-// is larger.
+// A fragment of the `.part` ends when it holds this many bytes of video, if not before by its time;
 constexpr std::size_t kFragmentBytes = std::size_t{8} << 20;
+// and at this many bytes of copied packets these are written first, as a fragment of their own.
+constexpr std::size_t kCopiedBytes = std::size_t{4} << 20;
 
 }  // namespace streamvsr

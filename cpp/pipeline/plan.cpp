@@ -195,8 +195,9 @@ void describe_source(const Input& input, const Decoder& decoder, JobPlan& plan) 
 }
 
 // Decides threads and look-ahead by the memory they need.
-void share_memory(const JobConfig& asked, const SourceIndex& index, const AVStream& stream,
+void share_memory(const JobConfig& asked, const SourceIndex& index, const Input& input,
                   const AVFrame& first, const Enhancer& enhancer, JobPlan& plan) {
+  const AVStream& stream = input.stream(input.video_index());
   MemoryNeeds needs;
   needs.limit = static_cast<std::size_t>(asked.max_memory_mb) << 20;
   needs.decoder.parameters = stream.codecpar;
@@ -216,6 +217,9 @@ void share_memory(const JobConfig& asked, const SourceIndex& index, const AVStre
   needs.batch = enhancer.preferred_batch();
   needs.look_back = enhancer.look_back();
   needs.fragment_frames = plan.fragment_frames;
+  needs.source_bytes =
+      static_cast<std::size_t>(std::max<std::int64_t>(0, avio_size(input.format().pb)));
+  needs.copied_streams = input.stream_count() > 1;
   needs.decoder_threads_given = asked.decoder_threads != 0;
   needs.encoder_threads_given = asked.encoder_threads != 0;
   plan.memory = plan_memory(needs, plan.encoder, plan.decoder.threads);
@@ -319,7 +323,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   for (std::string& warning : enhancer.warnings()) plan.warnings.push_back(std::move(warning));
   const double rate = av_q2d(plan.frame_rate);
   plan.fragment_frames = static_cast<int>(std::clamp(std::round(rate), 1.0, 1000.0));
-  share_memory(config, index, stream, *probe_decoder.first_frame(), enhancer, plan);
+  share_memory(config, index, input, *probe_decoder.first_frame(), enhancer, plan);
   const Encoder trial(encoder);
   plan.reorder_depth = trial.reorder_depth();
   plan.encoded = trial.parameters();

@@ -20,8 +20,7 @@ SegmentEncoder::SegmentEncoder(const JobPlan& plan, const int video_output, cons
   parameters_ = encoder_->parameters();
 }
 
-void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment,
-                            std::vector<OutPacket>& out) {
+void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment, PacketSink& out) {
   if (!encoder_) {
     encoder_.emplace(plan_.encoder);
     const ParametersPtr again = encoder_->parameters();
@@ -55,7 +54,7 @@ void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment,
   if (last_in_segment) finish_segment(out);
 }
 
-void SegmentEncoder::finish_segment(std::vector<OutPacket>& out) {
+void SegmentEncoder::finish_segment(PacketSink& out) {
   if (!encoder_) return;
   // Opened for a header and never fed: there is nothing to drain.
   if (fed_) {
@@ -79,7 +78,7 @@ std::int64_t SegmentEncoder::next_dts() {
   return dts;
 }
 
-void SegmentEncoder::receive(std::vector<OutPacket>& out) {
+void SegmentEncoder::receive(PacketSink& out) {
   for (;;) {
     stop_.check();
     PacketPtr packet = make_packet();

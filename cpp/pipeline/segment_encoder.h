@@ -11,6 +11,15 @@
 
 namespace streamvsr {
 
+// Purpose: takes finished packets as they come, so that nobody need hold them.
+class PacketSink {
+ public:
+  virtual void push_back(OutPacket packet) = 0;
+
+ protected:
+  ~PacketSink() = default;
+};
+
 // What the next segment's times need of the earlier ones.
 struct EncoderMark {
   std::int64_t packets = 0;                // handed out, of the whole film
@@ -38,15 +47,15 @@ class SegmentEncoder {
   // The parameters all segments share.
   const AVCodecParameters& parameters() const { return *parameters_; }
   // Encodes a picture; finished packets are appended. The last of a segment drains the encoder.
-  void encode(SourcePicture picture, bool last_in_segment, std::vector<OutPacket>& out);
+  void encode(SourcePicture picture, bool last_in_segment, PacketSink& out);
   // Drains what is left of an open segment.
-  void finish_segment(std::vector<OutPacket>& out);
+  void finish_segment(PacketSink& out);
   bool segment_open() const { return fed_; }
   // Between segments: where they stand.
   EncoderMark mark() const { return {packets_, first_pts_, {pts_.begin(), pts_.end()}, last_dts_}; }
 
  private:
-  void receive(std::vector<OutPacket>& out);
+  void receive(PacketSink& out);
   std::int64_t next_dts();
   std::int64_t nominal_duration() const;
 

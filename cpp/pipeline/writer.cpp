@@ -1,4 +1,6 @@
+#include <iterator>
 #include <optional>
+#include <utility>
 
 #include "media/finish_in_place.h"
 #include "media/part_writer.h"
@@ -17,7 +19,7 @@ int video_output(const JobPlan& plan) {
 
 // Purpose: the W stage: encodes, interleaves with the copied streams, writes fragments, keeps the
 // checkpoint. Thread-safety: none.
-class Writer {
+class Writer final : private PacketSink {
  public:
   Writer(const JobPlan& plan, Checkpoint& from, SourceWatch& watch, File& part, Shared& shared)
       : plan_(plan),
@@ -32,6 +34,7 @@ class Writer {
         context_{part, tags_, plan.streams.streams, plan.part, encoder_.parameters()},
         space_(plan, from.part.bytes),
         frames_(from.source.delivered) {
+    avformat_flush(&tags_.format());  // the packets that finding its streams took
     if (from.segments_done == 0) {
       writer_.emplace(context_);
       return;
@@ -44,11 +47,9 @@ class Writer {
 
   // memory: of the frame, given back once the encoder has taken it.
   void add(FrameItem item, MemoryGate::Admission memory) {
-    encoder_.encode(std::move(item.picture), item.mark.has_value(), video_);
+    encoder_.encode(std::move(item.picture), item.mark.has_value(), *this);
     memory = {};
     ++frames_;
-    while (video_.size() >= static_cast<std::size_t>(plan_.fragment_frames))
-      write(static_cast<std::size_t>(plan_.fragment_frames));
     if (item.mark) end_segment(*item.mark);
   }
 
@@ -67,8 +68,8 @@ class Writer {
                   plan_.config.input);
     watch_.check();
     if (encoder_.segment_open()) {
-      encoder_.finish_segment(video_);
-      if (!video_.empty()) write(video_.size());
+      encoder_.finish_segment(*this);
+      if (!video_.empty()) write();
       ++checkpoint_.segments_done;
       ++shared_.segments_done;
     }
@@ -76,7 +77,7 @@ class Writer {
     for (std::int64_t time; (time = packets_.next_time()) != AV_NOPTS_VALUE;) {
       shared_.abort.check();
       std::vector<OutPacket> rest;
-      packets_.pull(time + AV_TIME_BASE, AV_TIME_BASE_Q, rest);
+      packets_.pull(time + AV_TIME_BASE, AV_TIME_BASE_Q, rest, kCopiedBytes);
       writer_->write_fragment(std::move(rest));
     }
     watch_.check();
@@ -89,20 +90,37 @@ class Writer {
   }
 
  private:
-  // One fragment: the first `count` video packets and every other packet up to the last one's time.
-  void write(const std::size_t count) {
-    std::vector<OutPacket> fragment;
-    for (std::size_t i = 0; i < count; ++i) fragment.push_back(std::move(video_[i]));
-    video_.erase(video_.begin(), video_.begin() + static_cast<std::ptrdiff_t>(count));
-    const std::int64_t bound = fragment.back().packet->dts;
-    packets_.pull(bound, plan_.part.video_time_base, fragment);
+  // A fragment ends by its time, or by its bytes.
+  void push_back(OutPacket packet) override {
+    video_bytes_ += packet_bytes(*packet.packet);
+    video_.push_back(std::move(packet));
+    if (video_.size() >= static_cast<std::size_t>(plan_.fragment_frames) ||
+        video_bytes_ >= kFragmentBytes)
+      write();
+  }
+
+  // The finished video packets and every other packet up to the last one's time: one fragment, or
+  // where that would be too large, some of the others' packets alone before it.
+  void write() {
+    const std::int64_t bound = video_.back().packet->dts;
+    std::vector<OutPacket> copied;
+    while (!packets_.pull(bound, plan_.part.video_time_base, copied, kCopiedBytes))
+      write_fragment(std::exchange(copied, {}));
+    const auto count = static_cast<std::int64_t>(video_.size());
+    std::vector<OutPacket> fragment = std::exchange(video_, {});
+    std::move(copied.begin(), copied.end(), std::back_inserter(fragment));
+    video_bytes_ = 0;
+    write_fragment(std::move(fragment));
+    shared_.frames_written += count;
+  }
+
+  void write_fragment(std::vector<OutPacket> fragment) {
     // MP4's header describes AC-3 and ADTS audio from its first packet: have one of each in the
     // first fragment.
     if (!started_ && plan_.container != Container::kMkv) packets_.pull_first_audio(fragment);
     started_ = true;
     writer_->write_fragment(std::move(fragment));
     tell_bytes();
-    shared_.frames_written += static_cast<std::int64_t>(count);
   }
 
   void tell_bytes() {
@@ -111,7 +129,7 @@ class Writer {
   }
 
   void end_segment(const SourceMark& mark) {
-    if (!video_.empty()) write(video_.size());
+    if (!video_.empty()) write();
     watch_.check();
     ++shared_.segments_done;
     ++checkpoint_.segments_done;
@@ -146,6 +164,7 @@ class Writer {
   std::optional<PartWriter> writer_;
   SpaceWatch space_;
   std::vector<OutPacket> video_;  // finished, not yet in a fragment
+  std::size_t video_bytes_ = 0;   // of these
   std::int64_t frames_;           // in the `.part` or on their way to it
   bool started_ = false;
 };

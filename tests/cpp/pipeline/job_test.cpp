@@ -278,7 +278,10 @@ TEST_CASE("a stop reaches an encoder that is being drained") {
   const JobPlan plan = make_plan(config, *enhancer, {});
   SegmentEncoder encoder(plan, 0, stop);
   Decoder decoder(config.input, plan.decoder);
-  std::vector<OutPacket> packets;
+  struct Kept final : PacketSink {
+    void push_back(OutPacket packet) override { all.push_back(std::move(packet)); }
+    std::vector<OutPacket> all;
+  } packets;
   for (int n = 0; n < 5; ++n) {
     auto picture = decoder.next();
     const EnhanceInput input{&picture->planes, plan.siting, plan.full_range, 0.0F};
