@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <optional>
@@ -84,6 +85,20 @@ class MemoryGate {
     const Lock lock(mutex_);
     if (failure_) std::rethrow_exception(failure_);
     if (bytes > limit_ - std::min(bytes_, limit_)) return std::nullopt;
+    return let_in(bytes);
+  }
+
+  // Waits up to a time: nothing where there was no room by then, or can never be.
+  template <class Duration>
+  std::optional<Admission> admit_within(std::size_t bytes, Duration wait) {
+    const auto until = std::chrono::steady_clock::now() + wait;
+    const Lock lock(mutex_);
+    while (!failure_ && bytes > limit_ - std::min(bytes_, limit_)) {
+      const auto now = std::chrono::steady_clock::now();
+      if (bytes > limit_ || now >= until) return std::nullopt;
+      room_.wait_for(mutex_, until - now);
+    }
+    if (failure_) std::rethrow_exception(failure_);
     return let_in(bytes);
   }
 

@@ -31,7 +31,7 @@ from streamvsr.errors import (
 )
 
 if TYPE_CHECKING:
-    from streamvsr._core import MediaInfo, Progress
+    from streamvsr._core import MediaInfo, MemoryFrameBuffer, Progress
     from streamvsr.api import StreamingVideoProcessor, default_output_path, probe, upscale
     from streamvsr.config import StreamingConfig
     from streamvsr.disk import calculate_disk_usage, pre_check_disk_space
@@ -50,6 +50,7 @@ __all__ = [
     "InternalError",
     "JobStatus",
     "MediaInfo",
+    "MemoryFrameBuffer",
     "MemoryLimitError",
     "Model",
     "ModelError",
@@ -80,6 +81,7 @@ __all__ = [
 _HOMES = {
     "JobStatus": "remains",
     "MediaInfo": "_core",
+    "MemoryFrameBuffer": "_core",
     "Model": "models",
     "ProcessResult": "result",
     "Progress": "_core",

@@ -13,13 +13,12 @@ import numpy
 
 __all__: list[str] = [
     "ChapterInfo",
-    "DeviceMemory",
-    "DeviceUse",
     "Figures",
     "Job",
     "JobConfig",
     "JobStatus",
     "MediaInfo",
+    "MemoryFrameBuffer",
     "MemoryPlan",
     "NetworkInfo",
     "Plan",
@@ -29,7 +28,6 @@ __all__: list[str] = [
     "RowsEngine",
     "StageTimes",
     "StreamInfo",
-    "TorchEngine",
     "checkpoint_path",
     "estimate_output",
     "job_status",
@@ -316,109 +314,51 @@ class MemoryPlan:
         of the network, beside the limit
         """
 
-class DeviceMemory:
+class MemoryFrameBuffer:
     """
-    What is held on a network's device, in bytes.
+    Frames by number within a limit that is never passed: the gate of the stream itself. Every call may come from any thread.
     """
-    @property
-    def held(self) -> int:
+    def __contains__(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> bool: ...
+    def __init__(
+        self, max_buffer_size_mb: typing.SupportsFloat | typing.SupportsIndex = 1024.0
+    ) -> None:
         """
-        now, the reserve included
+        max_buffer_size_mb: the most memory of frames kept at once, in MB of 1048576 bytes. Raises ConfigError unless it is above 0 and up to 1048576.
+        """
+    def __len__(self) -> int: ...
+    def add_frame(
+        self,
+        frame_id: typing.SupportsInt | typing.SupportsIndex,
+        frame: typing.Any,
+        *,
+        wait: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    ) -> bool:
+        """
+        Keeps a frame: a NumPy array or torch tensor of any shape and dtype, by reference, without a copy; a view counts as what it looks into. False, and nothing is kept, when it would pass the limit even after `wait` seconds, in which other threads may release others. Raises ConfigError for a number that is taken, TypeError for what is no array.
+        """
+    def get_frame(self, frame_id: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+        """
+        The very array that was added; None where there is none.
+        """
+    def release_frame(self, frame_id: typing.SupportsInt | typing.SupportsIndex) -> bool:
+        """
+        Forgets a frame: its memory is free once the caller holds no reference either. False where there is none.
         """
     @property
     def limit(self) -> int:
         """
-        never passed; 0: nothing is counted
+        bytes
         """
     @property
-    def peak(self) -> int:
+    def memory_usage(self) -> int:
         """
-        most at any time, the reserve included
-        """
-    @property
-    def reserve(self) -> int:
-        """
-        of the limit, for the device's context and libraries
-        """
-
-class DeviceUse:
-    """
-    What a run did with a device.
-    """
-    @property
-    def memory(self) -> DeviceMemory: ...
-    @property
-    def retries(self) -> int:
-        """
-        pictures begun again with less at a time because memory ran out
-        """
-
-class TorchEngine:
-    """
-    The engine for TorchScript archives, held to a budget of memory.
-    """
-    def __init__(
-        self,
-        path: typing.Any,
-        *,
-        library: str,
-        device: str = "auto",
-        threads: typing.SupportsInt | typing.SupportsIndex = 1,
-        precision: str = "auto",
-        limit: typing.SupportsInt | typing.SupportsIndex = 6442450944,
-        cache_folder: str = "",
-        batch: typing.SupportsInt | typing.SupportsIndex = 0,
-    ) -> None: ...
-    def cut_rules(self) -> tuple[int, int, str]:
-        """
-        Samples a result depends on around a piece, what pieces' beginnings are multiples of, and why pictures may not be cut.
-        """
-    def describe(self) -> str: ...
-    def fail_allocation(self, nth: typing.SupportsInt | typing.SupportsIndex) -> None:
-        """
-        Makes the nth allocation from now on fail on the CPU; 0: none. For tests.
-        """
-    def prepare(
-        self,
-        width: typing.SupportsInt | typing.SupportsIndex,
-        height: typing.SupportsInt | typing.SupportsIndex,
-    ) -> None:
-        """
-        Plans for pictures of a size.
-        """
-    def run(
-        self,
-        planes: collections.abc.Sequence[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]],
-        conditions: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = [],
-        depth: typing.SupportsInt | typing.SupportsIndex = 8,
-    ) -> list[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]:
-        """
-        The planes of one picture, enhanced.
-        """
-    def run_batch(
-        self,
-        pictures: collections.abc.Sequence[
-            collections.abc.Sequence[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]
-        ],
-        depth: typing.SupportsInt | typing.SupportsIndex = 8,
-    ) -> list[list[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]]:
-        """
-        Several pictures.
-        """
-    def take_notes(self) -> list[str]: ...
-    @property
-    def plan(self) -> tuple[int, int, int]:
-        """
-        Columns and rows of pieces, and how many of them at a time.
+        bytes of the frames kept now
         """
     @property
-    def planes(self) -> int: ...
-    @property
-    def scale(self) -> int: ...
-    @property
-    def use(self) -> DeviceUse: ...
-    @property
-    def warnings(self) -> list[str]: ...
+    def peak_memory_usage(self) -> int:
+        """
+        bytes, the most ever kept at once
+        """
 
 class StageTimes:
     """
@@ -472,8 +412,6 @@ class Figures:
         """
         from compute to write
         """
-    @property
-    def device(self) -> DeviceUse: ...
     @property
     def frames_bytes(self) -> int:
         """
@@ -599,13 +537,6 @@ class JobConfig:
         """
     @max_memory_mb.setter
     def max_memory_mb(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
-    @property
-    def max_vram_mb(self) -> int:
-        """
-        MiB held on the network's device, at least 16
-        """
-    @max_vram_mb.setter
-    def max_vram_mb(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
     @property
     def network_path(self) -> str:
         """
@@ -745,8 +676,6 @@ class Report:
         """
     @property
     def damaged_frames(self) -> int: ...
-    @property
-    def device(self) -> DeviceUse: ...
     @property
     def encoder(self) -> str: ...
     @property
