@@ -1,5 +1,7 @@
 #include "color/planes.h"
 
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -9,6 +11,8 @@ namespace streamvsr {
 namespace {
 // zimg wants 32-byte rows, AVX-512 loads are happiest on 64.
 constexpr std::size_t kAlign = 64;
+// From this size on a picture is mapped.
+constexpr std::size_t kMapped = std::size_t{256} << 10;
 constexpr std::size_t align_up(std::size_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
 }  // namespace
 
@@ -20,7 +24,12 @@ std::size_t planes_bytes(const PlaneFormat& format) {
   return bytes;
 }
 
-void Planes::Free::operator()(std::uint8_t* p) const { std::free(p); }
+void Planes::Free::operator()(std::uint8_t* p) const {
+  if (mapped > 0)
+    ::munmap(p, mapped);
+  else
+    std::free(p);
+}
 
 Planes::Planes(const PlaneFormat& format) : format_(format) {
   for (int p = 0; p < format.plane_count; ++p) {
@@ -29,8 +38,16 @@ Planes::Planes(const PlaneFormat& format) : format_(format) {
     offset_[p] = bytes_;
     bytes_ += static_cast<std::size_t>(stride_[p]) * format.plane_height(p);
   }
-  storage_.reset(static_cast<std::uint8_t*>(std::aligned_alloc(kAlign, align_up(bytes_))));
-  if (!storage_) throw std::bad_alloc();
+  if (bytes_ < kMapped) {
+    storage_.reset(static_cast<std::uint8_t*>(std::aligned_alloc(kAlign, align_up(bytes_))));
+    if (!storage_) throw std::bad_alloc();
+    return;
+  }
+  // All of it will be written: populated at once, it costs no page faults.
+  void* const mapped = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  storage_ = std::unique_ptr<std::uint8_t, Free>(static_cast<std::uint8_t*>(mapped), Free(bytes_));
 }
 
 Planes Planes::clone() const {

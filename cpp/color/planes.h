@@ -35,8 +35,9 @@ std::size_t planes_bytes(const PlaneFormat& format);
 enum class ChromaSiting { kLeft, kCenter, kTopLeft, kTop, kBottomLeft, kBottom };
 
 // Purpose: owns one picture. Rows are 64-byte aligned; stride is in bytes, positive, equal for no
-// two planes by promise. Thread-safety: like a vector. Moving is cheap; copying is explicit through
-// clone().
+// two planes by promise. A large one's memory comes from the system and goes back to it at once:
+// made on one thread and freed on another, it would stay in the allocator's heaps. Thread-safety:
+// like a vector. Moving is cheap; copying is explicit through clone().
 class Planes {
  public:
   Planes() = default;
@@ -64,6 +65,9 @@ class Planes {
 
  private:
   struct Free {
+    Free() noexcept : mapped(0) {}
+    explicit Free(std::size_t bytes) noexcept : mapped(bytes) {}
+    std::size_t mapped;  // bytes, by mmap; 0: from the heap
     void operator()(std::uint8_t* p) const;
   };
   PlaneFormat format_;

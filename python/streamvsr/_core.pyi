@@ -13,6 +13,8 @@ import numpy
 
 __all__: list[str] = [
     "ChapterInfo",
+    "DeviceMemory",
+    "DeviceUse",
     "Figures",
     "Job",
     "JobConfig",
@@ -28,6 +30,7 @@ __all__: list[str] = [
     "RowsEngine",
     "StageTimes",
     "StreamInfo",
+    "TorchEngine",
     "checkpoint_path",
     "estimate_output",
     "job_status",
@@ -360,6 +363,110 @@ class MemoryFrameBuffer:
         bytes, the most ever kept at once
         """
 
+class DeviceMemory:
+    """
+    What is held on a network's device, in bytes.
+    """
+    @property
+    def held(self) -> int:
+        """
+        now, the reserve included
+        """
+    @property
+    def limit(self) -> int:
+        """
+        never passed; 0: nothing is counted
+        """
+    @property
+    def peak(self) -> int:
+        """
+        most at any time, the reserve included
+        """
+    @property
+    def reserve(self) -> int:
+        """
+        of the limit, for the device's context and libraries
+        """
+
+class DeviceUse:
+    """
+    What a run did with a device.
+    """
+    @property
+    def memory(self) -> DeviceMemory: ...
+    @property
+    def retries(self) -> int:
+        """
+        pictures begun again with less at a time because memory ran out
+        """
+
+class TorchEngine:
+    """
+    The engine for TorchScript archives, held to a budget of memory.
+    """
+    def __init__(
+        self,
+        path: typing.Any,
+        *,
+        library: str,
+        device: str = "auto",
+        threads: typing.SupportsInt | typing.SupportsIndex = 1,
+        precision: str = "auto",
+        limit: typing.SupportsInt | typing.SupportsIndex = 6442450944,
+        cache_folder: str = "",
+        batch: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None: ...
+    def cut_rules(self) -> tuple[int, int, str]:
+        """
+        Samples a result depends on around a piece, what pieces' beginnings are multiples of, and why pictures may not be cut.
+        """
+    def describe(self) -> str: ...
+    def fail_allocation(self, nth: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        Makes the nth allocation from now on fail on the CPU; 0: none. For tests.
+        """
+    def prepare(
+        self,
+        width: typing.SupportsInt | typing.SupportsIndex,
+        height: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Plans for pictures of a size.
+        """
+    def run(
+        self,
+        planes: collections.abc.Sequence[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]],
+        conditions: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = [],
+        depth: typing.SupportsInt | typing.SupportsIndex = 8,
+    ) -> list[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]:
+        """
+        The planes of one picture, enhanced.
+        """
+    def run_batch(
+        self,
+        pictures: collections.abc.Sequence[
+            collections.abc.Sequence[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]
+        ],
+        depth: typing.SupportsInt | typing.SupportsIndex = 8,
+    ) -> list[list[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]]:
+        """
+        Several pictures.
+        """
+    def take_notes(self) -> list[str]: ...
+    @property
+    def plan(self) -> tuple[int, int, int]:
+        """
+        Columns and rows of pieces, and how many of them at a time.
+        """
+    @property
+    def planes(self) -> int: ...
+    @property
+    def scale(self) -> int: ...
+    @property
+    def use(self) -> DeviceUse: ...
+    @property
+    def warnings(self) -> list[str]: ...
+
 class StageTimes:
     """
     Where the time of a stage went.
@@ -412,6 +519,8 @@ class Figures:
         """
         from compute to write
         """
+    @property
+    def device(self) -> DeviceUse: ...
     @property
     def frames_bytes(self) -> int:
         """
@@ -537,6 +646,13 @@ class JobConfig:
         """
     @max_memory_mb.setter
     def max_memory_mb(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def max_vram_mb(self) -> int:
+        """
+        MiB held on the network's device, at least 16
+        """
+    @max_vram_mb.setter
+    def max_vram_mb(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
     @property
     def network_path(self) -> str:
         """
@@ -676,6 +792,8 @@ class Report:
         """
     @property
     def damaged_frames(self) -> int: ...
+    @property
+    def device(self) -> DeviceUse: ...
     @property
     def encoder(self) -> str: ...
     @property

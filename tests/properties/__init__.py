@@ -1,0 +1,1 @@
+"""Properties of the real program, over generated films and configurations."""
