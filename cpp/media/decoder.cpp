@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "media/decoder_memory.h"
 #include "media/hash.h"
 
 namespace streamvsr {
@@ -161,6 +162,25 @@ void Decoder::reopen_single() {
     if (!next_sound()) return;
 }
 
+// The plan of the memory knows the first picture's size alone.
+void Decoder::check_size(const AVFrame& frame) {
+  const std::int64_t pixels = std::int64_t{frame.width} * frame.height;
+  if (settings_.most_bytes == 0 || pixels <= std::int64_t{checked_width_} * checked_height_) return;
+  const AVCodecParameters* const parameters = input_->stream(input_->video_index()).codecpar;
+  const std::size_t bytes = decoder_bytes(
+      {parameters, static_cast<AVPixelFormat>(frame.format), frame.width, frame.height, true, 0},
+      parallel_ ? settings_.threads : 1);
+  if (bytes > settings_.most_bytes)
+    throw Error(ErrorKind::kMemory,
+                "the pictures of '" + path_ + "' grow to " + std::to_string(frame.width) + "x" +
+                    std::to_string(frame.height) + ", which takes " +
+                    std::to_string((bytes - settings_.most_bytes) / (1 << 20) + 1) +
+                    " MB more than max_memory_mb leaves; give that much more",
+                path_);
+  checked_width_ = frame.width;
+  checked_height_ = frame.height;
+}
+
 SourcePicture Decoder::finish(FramePtr frame) {
   const std::int64_t raw = frame->best_effort_timestamp;
   raw_pts_ = raw;
@@ -195,7 +215,10 @@ SourcePicture Decoder::finish(FramePtr frame) {
     settings_.width = frame->width;
     settings_.height = frame->height;
   }
-  if (frame->width != settings_.width || frame->height != settings_.height) ++resized_;
+  if (frame->width != settings_.width || frame->height != settings_.height) {
+    ++resized_;
+    check_size(*frame);
+  }
   if (!fitter_) {
     fitter_.emplace(settings_.format, settings_.width, settings_.height);
     plane_format_ = plane_format(settings_.format, settings_.width, settings_.height).value();

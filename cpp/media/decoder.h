@@ -31,6 +31,7 @@ struct DecoderSettings {
   int width = 0, height = 0;    // of the planes handed out; 0: the first frame's
   double bits_per_pixel = 0.0;  // the stream's mean, for the codec strength
   std::int64_t nominal_duration = 1;  // ticks; used where the stream says nothing
+  std::size_t most_bytes = 0;         // that it may hold: see decoder_memory.h; 0: no matter
   bool unique_times = false;          // no two packets have the same: a place is known by its time
 };
 
@@ -106,6 +107,7 @@ class Decoder {
   FramePtr next_sound();  // the same without frames that an error may have touched
   void reopen_single();
   SourcePicture finish(FramePtr frame);
+  void check_size(const AVFrame& frame);
 
   std::string path_;
   DecoderSettings settings_;
@@ -135,6 +137,7 @@ class Decoder {
   std::int64_t pts_offset_ = 0;             // re-basing after a jump back
   std::int64_t damaged_ = 0;
   std::int64_t resized_ = 0;
+  int checked_width_ = 0, checked_height_ = 0;  // a size that is known to fit into most_bytes
   std::string words_;
   std::int64_t earlier_bytes_ = 0;  // read by demuxers that were reopened
   std::optional<StrengthMeter> strength_;

@@ -238,7 +238,7 @@ std::size_t x265_bytes(const EncoderSettings& settings, const EncoderLoad& load,
                             cells * (100 + 2 * (b + 2) * (b + 2) + 24 * (b + 2)) +
                             size.pixels() / 4;
   const std::size_t reference =
-      all(planes, padded) * sample + all(2.0 * planes + 3.0, size.pixels());
+      all(planes, padded) * sample + all(2.0 * planes + (block == 32 ? 5.5 : 3.0), size.pixels());
   const std::size_t worker = all(planes > 1.5 ? 3.3e6 : 2.2e6, sample);
   constexpr std::size_t kFixed = 16'000'000;
   return count(load.lookahead + load.b_frames + frame_threads + 4) * frame +

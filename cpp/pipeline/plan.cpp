@@ -223,6 +223,7 @@ void share_memory(const JobConfig& asked, const SourceIndex& index, const Input&
   needs.decoder_threads_given = asked.decoder_threads != 0;
   needs.encoder_threads_given = asked.encoder_threads != 0;
   plan.memory = plan_memory(needs, plan.encoder, plan.decoder.threads);
+  plan.decoder.most_bytes = plan.memory.decoder + plan.memory.limit - plan.memory.used();
   if (!plan.memory.change.empty()) plan.warnings.push_back(plan.memory.change);
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import streamvsr
-from helpers import cli, make_clip, numbers
+from helpers import cli, make_clip, numbers, run
 from streamvsr import MemoryLimitError
 
 SMALL: dict[str, Any] = {
@@ -90,6 +90,27 @@ def test_an_option_of_the_users_is_counted_and_kept(film: Path, tmp_path: Path) 
     )
     assert result.performance_report["encoder_lookahead"] == 40
     assert not any("look-ahead" in text for text in result.warnings)
+
+
+def test_pictures_that_outgrow_the_plan_are_refused_and_said(tmp_path: Path) -> None:
+    parts = []
+    for size, seconds in (("64x36", 8), ("3840x2160", 0.2)):
+        part = tmp_path / f"{size}.h264"
+        run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=s={size}:r=25:d={seconds}",
+             "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p",
+             str(part)])  # fmt: skip
+        parts.append(part.read_bytes())
+    (tmp_path / "all.h264").write_bytes(b"".join(parts))
+    film = tmp_path / "film.mkv"
+    run(["ffmpeg", "-v", "error", "-fflags", "+genpts", "-r", "25", "-i",
+         str(tmp_path / "all.h264"), "-c", "copy", str(film)])  # fmt: skip
+    with pytest.raises(MemoryLimitError, match=r"grow to 3840x2160.* MB more") as refusal:
+        streamvsr.upscale(film, tmp_path / "out.mp4", **SMALL, max_memory_mb=96)
+    found = re.search(r"takes (\d+) MB more", str(refusal.value))
+    assert found is not None
+    limit = 96 + int(found[1])
+    result = streamvsr.upscale(film, tmp_path / "out.mp4", **SMALL, max_memory_mb=limit)
+    assert result.frames_processed == 205
 
 
 def test_a_lowered_look_ahead_is_part_of_what_a_job_is(film: Path, tmp_path: Path) -> None:

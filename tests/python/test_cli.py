@@ -106,7 +106,7 @@ def test_upscale_passes_every_option_on(tmp_path: Path, small_clip: Path) -> Non
         "upscale", small_clip, target, "--model", "nearest", "--scale", "3", "--codec", "hevc",
         "--crf", "30", "--encoder-preset", "ultrafast", "--pixel-format", "yuv420p10le",
         "--encoder-option", "x265-params=keyint=5", "--container", "mkv", "--strict",
-        "--max-memory-mb", "64", "--max-vram-mb", "64", "--segment-seconds", "1",
+        "--max-memory-mb", "96", "--max-vram-mb", "64", "--segment-seconds", "1",
         "--encoder-threads", "1", "--decoder-threads", "1", "--compute-threads", "1",
         "--resume", "no",
     )  # fmt: skip
