@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import tempfile
 from pathlib import Path
 
+import pytest
 import streamvsr
 from helpers import cli_command
 from hypothesis import given
@@ -92,3 +94,26 @@ def test_frames_in_flight_stay_within_their_share_and_end_at_zero(
             report = result.performance_report
             assert 0 < report["peak_frames_mb"] <= sum(limits) / 2**20
             assert report["memory_plan_mb"]["used"] <= case.options["max_memory_mb"]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_nothing_is_in_flight_behind_a_job_that_was_stopped(
+    long_clip: Path, tmp_path: Path, steps: int
+) -> None:
+    looks = itertools.count(1)
+    most = 0.0
+
+    def look(progress: streamvsr.Progress) -> None:
+        nonlocal most
+        most = max(most, progress.memory_mb)
+        if next(looks) >= steps and progress.memory_mb > 0:
+            raise _StoppedByTest
+
+    processor = StreamingVideoProcessor({"model": "nearest", "encoder_preset": "medium"})
+    with pytest.raises(_StoppedByTest):
+        processor.process(long_clip, tmp_path / "out.mkv", progress=look)
+    details = processor.monitor.get_realtime_stats()["details"]
+    assert most > 0
+    assert details["frames_done"] < 400
+    assert details["frames_mb"] == 0
+    assert all(fill["items"] == 0 for fill in details["queues"].values())
