@@ -7,6 +7,7 @@
 
 #include "bindings/bindings.h"
 #include "bindings/planes.h"
+#include "bindings/tensor_call.h"
 #include "enhance/tiled_engine.h"
 #include "model/torch_engine.h"
 
@@ -52,9 +53,13 @@ void bind_device(py::module_& m) {
                             "The engine for TorchScript archives, held to a budget of memory.")
       .def(py::init([](const py::object& path, const std::string& library,
                        const std::string& device, const int threads, const std::string& precision,
-                       const std::size_t limit, std::string cache_folder, const int batch) {
+                       const std::size_t limit, std::string cache_folder, const int batch,
+                       const py::object& archive, const py::object& function) {
              TorchOptions options;
              options.archive_path = to_path(path);
+             if (!archive.is_none())
+               options.archive = std::make_shared<const std::string>(archive.cast<std::string>());
+             if (!function.is_none()) options.function = python_call(function);
              options.library_path = library;
              options.device = device;
              options.threads = threads;
@@ -67,7 +72,8 @@ void bind_device(py::module_& m) {
            py::arg("path"), py::kw_only(), py::arg("library"), py::arg("device") = "auto",
            py::arg("threads") = 1, py::arg("precision") = "auto",
            py::arg("limit") = std::size_t{6144} << 20, py::arg("cache_folder") = "",
-           py::arg("batch") = 0)
+           py::arg("batch") = 0, py::arg("archive") = py::none(), py::arg("function") = py::none(),
+           "path: of an archive; or a name, for an archive in memory or a function.")
       .def(
           "run",
           [](PyTorchEngine& e, const PlaneList& planes, const std::vector<float>& conditions,

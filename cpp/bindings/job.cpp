@@ -7,6 +7,7 @@
 
 #include "base/cpu.h"
 #include "bindings/bindings.h"
+#include "bindings/tensor_call.h"
 #include "enhance/network_enhancer.h"
 #include "pipeline/space.h"
 
@@ -18,7 +19,10 @@ namespace {
 
 // What Python sets for a job: the pipeline's part and the enhancer's.
 struct PythonConfig : JobConfig {
-  std::string network_path = "nearest";  // or a network file
+  std::string network_path = "nearest";        // or a network file, or a name for what follows
+  TensorCall function;                         // a network that is no file, or
+  std::shared_ptr<const std::string> archive;  // one as an archive
+  std::string network_identity;                // of such a network
   std::string resume_name = "auto";
   std::string brgemm_path;
   std::string torch_path;
@@ -37,6 +41,8 @@ std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config) {
                                         ": use at least " + std::to_string(kLeastDeviceMib));
   EnhancerOptions options;
   options.network_path = config.network_path;
+  options.function = config.function;
+  options.archive = config.archive;
   options.brgemm_path = config.brgemm_path;
   options.torch_path = config.torch_path;
   options.device = config.device;
@@ -159,6 +165,26 @@ void bind_job(py::module_& m) {
       .def_readwrite("max_disk_fraction", &PythonConfig::max_disk_fraction,
                      "of the free space, that the output may take; 0: not checked")
       .def_readwrite("network_path", &PythonConfig::network_path, "a network file, or 'nearest'")
+      .def(
+          "set_archive",
+          [](PythonConfig& c, const std::string& name, const std::string& identity,
+             const py::bytes& archive) {
+            c.network_path = name;
+            c.network_identity = identity;
+            c.archive = std::make_shared<const std::string>(std::string_view(archive));
+          },
+          py::arg("name"), py::arg("identity"), py::arg("archive"),
+          "Makes a TorchScript archive in memory the network.")
+      .def(
+          "set_function",
+          [](PythonConfig& c, const std::string& name, const std::string& identity,
+             const py::object& function) {
+            c.network_path = name;
+            c.network_identity = identity;
+            c.function = python_call(function);
+          },
+          py::arg("name"), py::arg("identity"), py::arg("function"),
+          "Makes a function the network: it takes and gives DLPack capsules, and consumes them.")
       .def_readwrite("brgemm_path", &PythonConfig::brgemm_path,
                      "the microkernel library; '': the engine's own loops")
       .def_readwrite("torch_path", &PythonConfig::torch_path,
@@ -227,8 +253,9 @@ void bind_job(py::module_& m) {
       .def(py::init([](PythonConfig config) {
              const py::gil_scoped_release release;
              const bool nearest = config.network_path == "nearest";
-             config.network = nearest ? "nearest" : "";
-             config.network_file = nearest ? "" : config.network_path;
+             const bool in_memory = config.function.call != nullptr || config.archive;
+             config.network = nearest ? "nearest" : config.network_identity;
+             config.network_file = nearest || in_memory ? "" : config.network_path;
              std::unique_ptr<Enhancer> enhancer = make_enhancer(config);
              config.passes = std::max(1, config.passes);
              return JobHolder(

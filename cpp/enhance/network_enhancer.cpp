@@ -232,9 +232,12 @@ std::unique_ptr<Enhancer> make_network_enhancer(const EnhancerOptions& options) 
   std::unique_ptr<Engine> engine;
   std::string name;
   std::vector<std::string> warnings;
-  if (is_torch_archive(options.network_path)) {
+  const bool in_memory = options.function.call != nullptr || options.archive;
+  if (in_memory || is_torch_archive(options.network_path)) {
     name = options.network_path.substr(options.network_path.find_last_of('/') + 1);
     TorchOptions torch;
+    torch.function = options.function;
+    torch.archive = options.archive;
     torch.archive_path = options.network_path;
     torch.library_path = options.torch_path;
     torch.device = options.device;

@@ -7,10 +7,15 @@
 
 #include "enhance/enhancer.h"
 #include "model/engine.h"
+#include "model/torch_engine.h"
 
 namespace streamvsr {
 
 struct EnhancerOptions {
+  // A network that is no file: a function, else an archive in memory. network_path is its name
+  // then.
+  TensorCall function;
+  std::shared_ptr<const std::string> archive;
   std::string network_path;     // .pt and .ts: docs/torch-engine.md; others: docs/network-format.md
   std::string brgemm_path;      // the rows engine's microkernels; empty: its own loops
   std::string torch_path;       // the torch engine's library; empty: there is none

@@ -51,17 +51,34 @@ void check_there(const std::string& path) {
   throw_errno(code != 0 ? code : EIO, "open network file", path);
 }
 
-// Tells files apart by what is in them: FNV-1a.
-std::string content_mark(const std::string& path) {
+// Tells contents apart: FNV-1a.
+class ContentMark {
+ public:
+  void add(const std::string_view bytes) {
+    for (const char byte : bytes)
+      mark_ = (mark_ ^ static_cast<unsigned char>(byte)) * 1099511628211U;
+  }
+  std::string text() const { return std::to_string(mark_); }
+
+ private:
+  std::uint64_t mark_ = 14695981039346656037U;
+};
+
+std::string content_mark(const std::string_view bytes) {
+  ContentMark mark;
+  mark.add(bytes);
+  return mark.text();
+}
+
+std::string content_mark_of_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::uint64_t mark = 14695981039346656037U;
+  ContentMark mark;
   std::array<char, 1 << 16> block;
   while (file) {
     file.read(block.data(), block.size());
-    for (const char byte : std::span(block.data(), static_cast<std::size_t>(file.gcount())))
-      mark = (mark ^ static_cast<unsigned char>(byte)) * 1099511628211U;
+    mark.add({block.data(), static_cast<std::size_t>(file.gcount())});
   }
-  return std::to_string(mark);
+  return mark.text();
 }
 
 }  // namespace
@@ -73,7 +90,8 @@ bool is_torch_archive(const std::string& path) {
 // Purpose: RAII of one loaded archive. Thread-safety: made, used and destroyed by one thread.
 class TorchModel {
  public:
-  TorchModel(const streamvsr_torch& table, const std::string& path) : table_(table), path_(path) {}
+  TorchModel(const streamvsr_torch& table, const TorchOptions& options)
+      : table_(table), path_(options.archive_path), user_(options.function.user) {}
   ~TorchModel() {
     if (model_ != nullptr) table_.unload(model_);
   }
@@ -82,8 +100,15 @@ class TorchModel {
 
   // True, or false with failure() saying why.
   bool load(const std::string& device, const char* precision, const TorchOptions& options) {
-    const streamvsr_torch_request request = {path_.c_str(), device.c_str(), precision,
-                                             options.threads, options.memory_limit};
+    const streamvsr_torch_request request = {options.function.call,
+                                             user_.get(),
+                                             options.archive ? options.archive->data() : nullptr,
+                                             options.archive ? options.archive->size() : 0,
+                                             path_.c_str(),
+                                             device.c_str(),
+                                             precision,
+                                             options.threads,
+                                             options.memory_limit};
     status_ = table_.load(&request, &model_, &info_);
     failure_ = status_ == STREAMVSR_TORCH_OK ? "" : table_.last_error();
     return status_ == STREAMVSR_TORCH_OK;
@@ -142,6 +167,7 @@ class TorchModel {
  private:
   const streamvsr_torch& table_;
   std::string path_;
+  std::shared_ptr<void> user_;
   streamvsr_torch_model* model_ = nullptr;
   streamvsr_torch_info info_{};
   int status_ = STREAMVSR_TORCH_OK;
@@ -153,7 +179,7 @@ namespace {
 // The archive on the device that was asked for, there in half precision if it can be; else on the
 // CPU with a warning.
 std::unique_ptr<TorchModel> load(const TorchOptions& options, std::vector<std::string>& warnings) {
-  auto model = std::make_unique<TorchModel>(open_table(options.library_path), options.archive_path);
+  auto model = std::make_unique<TorchModel>(open_table(options.library_path), options);
   const char* const precision = precision_name(options.precision);
   if (model->load(options.device, precision, options)) return model;
   if (options.device != "cpu") {
@@ -166,16 +192,25 @@ std::unique_ptr<TorchModel> load(const TorchOptions& options, std::vector<std::s
                        ": " + why);
     if (model->load("cpu", precision, options)) return model;
   }
-  model->throw_failure("cannot use network file '" + options.archive_path +
-                       "' as a TorchScript archive, which torch.jit.script(network).save() makes");
+  model->throw_failure(options.function.call != nullptr || options.archive
+                           ? "cannot use the network '" + options.archive_path + "'"
+                           : "cannot use network file '" + options.archive_path +
+                                 "' as a TorchScript archive, which "
+                                 "torch.jit.script(network).save() makes");
 }
 
 }  // namespace
 
 TorchEngine::TorchEngine(const TorchOptions& options)
     : torch_thread_((check_threads(options.threads), 1)), beside_(options.threads) {
-  check_there(options.archive_path);
-  fingerprint_ = content_mark(options.archive_path);
+  if (options.function.call != nullptr) {
+    fingerprint_ = "function " + options.archive_path;
+  } else if (options.archive) {
+    fingerprint_ = content_mark(*options.archive);
+  } else {
+    check_there(options.archive_path);
+    fingerprint_ = content_mark_of_file(options.archive_path);
+  }
   on_torch_thread([&] { model_ = load(options, warnings_); });
 }
 

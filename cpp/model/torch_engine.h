@@ -10,8 +10,17 @@
 
 namespace streamvsr {
 
+// A network that is a function of the caller's: see streamvsr_torch_call in torch/torch_table.h.
+struct TensorCall {
+  int (*call)(void* user, void* input, void** output, char* why, std::uint64_t why_bytes) = nullptr;
+  std::shared_ptr<void> user;
+};
+
+// The network is a function, else an archive in memory, else one in a file.
 struct TorchOptions {
-  std::string archive_path;
+  TensorCall function;
+  std::shared_ptr<const std::string> archive;
+  std::string archive_path;     // of the file; else what people call the network
   std::string library_path;     // of _torch.so; empty: there is none
   std::string device = "auto";  // an accelerator where there is one, else the CPU; or torch's name
   int threads = 1;              // >= 1: of libtorch's operators, and for the work beside

@@ -415,7 +415,12 @@ class TorchEngine:
         limit: typing.SupportsInt | typing.SupportsIndex = 6442450944,
         cache_folder: str = "",
         batch: typing.SupportsInt | typing.SupportsIndex = 0,
-    ) -> None: ...
+        archive: typing.Any = None,
+        function: typing.Any = None,
+    ) -> None:
+        """
+        path: of an archive; or a name, for an archive in memory or a function.
+        """
     def cut_rules(self) -> tuple[int, int, str]:
         """
         Samples a result depends on around a piece, what pieces' beginnings are multiples of, and why pictures may not be cut.
@@ -568,6 +573,14 @@ class JobConfig:
     overwrite: bool
     strict: bool
     def __init__(self) -> None: ...
+    def set_archive(self, name: str, identity: str, archive: bytes) -> None:
+        """
+        Makes a TorchScript archive in memory the network.
+        """
+    def set_function(self, name: str, identity: str, function: typing.Any) -> None:
+        """
+        Makes a function the network: it takes and gives DLPack capsules, and consumes them.
+        """
     @property
     def brgemm_path(self) -> str:
         """

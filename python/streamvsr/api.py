@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,16 @@ from typing import Any
 from streamvsr import _core
 from streamvsr.command import RESUME
 from streamvsr.config import CONTAINERS, StreamingConfig
-from streamvsr.errors import StreamvsrError
-from streamvsr.models import choose_model, microkernel_path, torch_path
+from streamvsr.errors import ConfigError, StreamvsrError
+from streamvsr.models import (
+    ModelChoice,
+    choose_model,
+    choose_object,
+    microkernel_path,
+    torch_path,
+)
 from streamvsr.monitor import StreamingMonitor, Ticker
+from streamvsr.networks import is_module
 from streamvsr.presets import check_preset, check_quality
 from streamvsr.progress import ProgressBar, ProgressCallback
 from streamvsr.remains import PathInput, kept_checkpoint, options_text
@@ -43,8 +51,8 @@ class StreamingVideoProcessor:
 
         Raises:
             ConfigError: An option is unknown or cannot work, or the model's name is unknown.
-            ModelError: The network file cannot be used (a TorchScript archive is only
-                tried by process()).
+            ModelError: The network file cannot be used (TorchScript archives, modules and functions
+                are only tried by process()).
             TypeError: config is something else.
         """
         if config is None:
@@ -52,7 +60,8 @@ class StreamingVideoProcessor:
         elif not isinstance(config, StreamingConfig):
             config = StreamingConfig.from_dict(config)
         self.config = config
-        choose_model(config.model, config.scale)
+        if not callable(config.model):
+            choose_model(config.model, config.scale)
         self._lock = threading.Lock()
         self._jobs: set[_core.Job] = set()
         self._stops = 0
@@ -98,6 +107,8 @@ class StreamingVideoProcessor:
             check_quality(quality)
             if target is None:
                 target = os.fspath(default_output_path(source, self.config.container))
+            if (note := begins_anew(self.config, target)) is not None:
+                monitor.warn(note)
             job = _core.Job(job_config(self.config, source, target))
         except (StreamvsrError, MemoryError) as error:
             result = failure(error, time.monotonic() - started, kept_checkpoint(target))
@@ -191,9 +202,37 @@ def default_output_path(input_path: PathInput, container: str | None = None) -> 
     return path.with_name(f"{path.stem}_enhanced{suffix}")
 
 
+def chosen(config: StreamingConfig) -> ModelChoice:
+    """The network of a configuration.
+
+    Raises:
+        ConfigError: Nothing tells it from others, and the job is to go on with an earlier one.
+    """
+    if not callable(config.model):
+        return choose_model(config.model, config.scale)
+    choice = choose_object(config.model, config.model_id)
+    if choice.identity is None and config.resume not in ("auto", False):
+        raise ConfigError(
+            f"going on with resume={config.resume!r} needs a model_id, which tells the function "
+            "given as model from others"
+        )
+    return choice
+
+
+def begins_anew(config: StreamingConfig, target: str) -> str | None:
+    """A warning where an interrupted job is there and nothing tells whether it is the same."""
+    nameless = callable(config.model) and config.model_id is None and not is_module(config.model)
+    if not nameless or config.resume != "auto" or kept_checkpoint(target) is None:
+        return None
+    return (
+        "what an interrupted run had done is done again: a function as model without model_id "
+        "cannot be known again"
+    )
+
+
 def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobConfig:
     """The core's form of a configuration for one input and output."""
-    choice = choose_model(config.model, config.scale)
+    choice = chosen(config)
     job = _core.JobConfig()
     job.input, job.output = source, target
     job.resume = next(name for name in RESUME if RESUME[name] == config.resume)
@@ -213,6 +252,13 @@ def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobCo
     job.max_vram_mb = config.max_vram_mb
     job.max_disk_fraction = config.max_disk_fraction or 0.0
     job.network_path, job.passes = choice.network_path, choice.passes
+    if choice.identity is None and choice.function is not None and job.resume == "auto":
+        job.resume = "no"
+    identity = choice.identity or f"function without model_id, {uuid.uuid4()}"
+    if choice.archive is not None:
+        job.set_archive(choice.network_path, identity, choice.archive)
+    elif choice.function is not None:
+        job.set_function(choice.network_path, identity, choice.function)
     job.brgemm_path = microkernel_path()
     job.torch_path = torch_path() if choice.passes == 0 else ""
     job.device = config.device

@@ -19,7 +19,7 @@ def upscale_command(source: str, target: str, config: StreamingConfig) -> list[s
         if name == "encoder_options":
             for key, setting in value.items():
                 words += _option("--encoder-option", f"{key}={setting}")
-        elif value == defaults[name]:
+        elif name == "model_id" or value == defaults[name]:
             continue
         elif name == "resume":
             words += _option(option, next(key for key in RESUME if RESUME[key] == value))

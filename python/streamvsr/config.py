@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from streamvsr._names import unknown
 from streamvsr.errors import ConfigError
+from streamvsr.networks import check_object
 
 CODECS: tuple[str, ...] = ("h264", "hevc", "ffv1")
 CONTAINERS: tuple[str, ...] = ("mp4", "mov", "mkv")
@@ -33,8 +34,12 @@ class StreamingConfig:
         scale: Factor in both directions: 1, 2, 3, 4 or 8, as far as the model can reach it (x4 with
             a x2 network is two passes). Default 2.
         model: Name of a packaged network (`streamvsr models` lists them), path of a .safetensors
-            network file or of a TorchScript archive (.pt or .ts), or "nearest" (repeats samples).
-            None, the default: the packaged network.
+            network file or of a TorchScript archive (.pt or .ts), or "nearest" (repeats samples);
+            or a torch.nn.Module, or a function from pictures to pictures, both torch tensors (n,
+            planes, height, width) of values 0..1 (docs/torch-engine.md). None, the default: the
+            packaged network.
+        model_id: Name and version of a function given as model, by which an interrupted job knows
+            it again; a job without it begins anew. None, the default.
         precision: Arithmetic of the network: "auto", "bf16", "fp32", or, of TorchScript archives
             alone, "fp16". "auto", the default: bf16 where the CPU computes in it, else fp32; for
             TorchScript archives fp32 on the CPU and fp16 elsewhere.
@@ -80,7 +85,8 @@ class StreamingConfig:
     """
 
     scale: int = 2
-    model: str | os.PathLike[str] | None = None
+    model: str | os.PathLike[str] | Callable[[Any], Any] | None = None
+    model_id: str | None = None
     precision: str = "auto"
     device: str = "auto"
     codec: str = "h264"
@@ -108,9 +114,13 @@ class StreamingConfig:
             raise ConfigError(f"scale must be one of {_listed(SCALES)}, not {self.scale}")
         if self.model is not None:
             if not isinstance(self.model, (str, os.PathLike)):
-                raise _wrong_type("model", "a name, a path or None", self.model)
-            if not os.fspath(self.model):
+                if not callable(self.model):
+                    raise _wrong_type("model", "a name, a path, a function or None", self.model)
+            elif not os.fspath(self.model):
                 raise ConfigError('model must not be ""; None means the packaged network')
+        if self.model_id is not None and not (isinstance(self.model_id, str) and self.model_id):
+            raise _wrong_type("model_id", "a name such as 'my network 3' or None", self.model_id)
+        check_object(self.model, self.model_id)
         _choice("precision", self.precision, PRECISIONS)
         _device(self.device)
         _choice("codec", self.codec, CODECS)
@@ -166,7 +176,7 @@ class StreamingConfig:
         """The options by name, as from_dict takes them."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         values["encoder_options"] = dict(self.encoder_options)
-        if self.model is not None:
+        if isinstance(self.model, os.PathLike):
             values["model"] = os.fspath(self.model)
         return values
 

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from streamvsr.remains import is_object
+
 if TYPE_CHECKING:
     from streamvsr._core import MediaInfo, Plan, StreamInfo
     from streamvsr.models import Model
@@ -152,6 +154,10 @@ def status_text(status: JobStatus) -> str:
     lines.append("  writer   none")
     if status.part_bytes < status.durable_bytes:
         lines.append("the file lost its end: the job cannot go on; --resume no starts it over")
+    elif is_object(status.options):
+        lines.append(
+            "its network is an object of Python's: the same call in Python goes on with it"
+        )
     elif status.command is None:
         lines.append("its options are not known to this version, which cannot say what goes on")
     else:

@@ -6,12 +6,18 @@ import ctypes
 import importlib.util
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from streamvsr import _core
 from streamvsr._names import unknown
 from streamvsr.errors import ConfigError
+from streamvsr.networks import archive_module, is_module, model_name, tensor_function
+
+if TYPE_CHECKING:
+    import torch
 
 DEFAULT_MODEL = "default_x2"
 NEAREST = "nearest"
@@ -52,11 +58,16 @@ class Model:
 class ModelChoice:
     """What the core runs: network_path ("nearest" or a file), as often as passes says.
 
-    passes is 0 for a TorchScript archive, whose scale only running it tells: the core then counts.
+    passes is 0 for what torch runs, whose scale only running it tells: the core then counts.
+    Instead of a file, a network may be an archive in memory or a function; network_path is its name
+    then, and identity tells it from others, None where nothing does.
     """
 
     network_path: str
     passes: int
+    identity: str | None = None
+    archive: bytes | None = None
+    function: Callable[[Any], Any] | None = None
 
 
 def describe_model(path: str | os.PathLike[str]) -> Model:
@@ -108,6 +119,20 @@ def choose_model(model: str | os.PathLike[str] | None, scale: int) -> ModelChoic
     return ModelChoice(os.fspath(path), passes)
 
 
+def choose_object(model: Callable[[Any], Any], model_id: str | None) -> ModelChoice:
+    """The same for a network that is an object of Python's.
+
+    Raises:
+        ModelError: It is a module that cannot be made an archive.
+    """
+    if is_module(model):
+        made = archive_module(cast("torch.nn.Module", model))
+        return ModelChoice(made.name, 0, made.identity, made.data)
+    name = model_name(model)
+    identity = None if model_id is None else f"function {model_id}"
+    return ModelChoice(name, 0, identity, function=tensor_function(model))
+
+
 def is_path(model: str) -> bool:
     """True for a model given by its file's path, False for a name."""
     return model.endswith((".safetensors", *TORCH_SUFFIXES)) or os.sep in model
@@ -134,10 +159,10 @@ def _with_libtorch(name: str, library: str) -> str:
         return ""
     if (_PACKAGE.parent / "torch" / "lib" / library).exists():
         return os.fspath(wanted)
-    torch = importlib.util.find_spec("torch")
-    if torch is None or not torch.submodule_search_locations:
+    found = importlib.util.find_spec("torch")
+    if found is None or not found.submodule_search_locations:
         return ""
-    path = Path(next(iter(torch.submodule_search_locations))) / "lib" / library
+    path = Path(next(iter(found.submodule_search_locations))) / "lib" / library
     with _preload_lock:
         if library not in _preloaded:
             try:

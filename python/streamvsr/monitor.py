@@ -203,7 +203,7 @@ class StreamingMonitor:
         """Logs those of a run that are new; warnings: all of the run so far."""
         with self._lock:
             for warning in warnings[self._core_warnings :]:
-                self._warn(warning)
+                self.warn(warning)
             self._core_warnings = max(self._core_warnings, len(warnings))
 
     def _mind_memory(self, memory: float) -> None:
@@ -211,13 +211,15 @@ class StreamingMonitor:
             return
         self._spared = True
         self._job.spare_memory()
-        self._warn(
+        self.warn(
             f"the process holds {memory:.0f} MB of memory, more than {self.memory_warning_mb:.0f} "
             "MB: from now on one frame waits before each stage; a smaller max_memory_mb takes less"
         )
 
-    def _warn(self, text: str) -> None:
-        self._warnings.append(text)
+    def warn(self, text: str) -> None:
+        """Notes a warning and logs it."""
+        with self._lock:
+            self._warnings.append(text)
         LOGGER.warning("%s", text)
 
     def report(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from streamvsr.command import upscale_command
 from streamvsr.config import StreamingConfig
 from streamvsr.errors import ConfigError, StreamvsrError
 from streamvsr.models import is_path
+from streamvsr.networks import described
 
 PathInput = str | os.PathLike[str]
 
@@ -50,7 +51,8 @@ class JobStatus:
         mixed: True when runs under different environments added to it.
         options: The options of StreamingConfig that the run was given.
         remaining_bytes: Estimate of the space that the rest needs; None while nothing is done.
-        command: The command line that goes on with it; None where the options are those of another
+        command: The command line that goes on with it; None where the network was an object of
+            Python's, and where the options are those of another
             version.
     """
 
@@ -176,7 +178,7 @@ def kept_checkpoint(output: str | None) -> str | None:
 
 def options_text(config: StreamingConfig) -> str:
     """What a checkpoint keeps of a configuration, as JSON: the options and the current folder."""
-    options = config.to_dict()
+    options = described(config.to_dict())
     if isinstance(config.model, os.PathLike) and not is_path(options["model"]):
         options["model"] = os.path.join(os.curdir, options["model"])
     with contextlib.suppress(FileNotFoundError):  # it was removed: relative paths mean nothing
@@ -202,12 +204,19 @@ def _input_state(path: str, size: str) -> str:
     return "unchanged" if size == f"{now} bytes" else "changed"
 
 
+def is_object(options: Mapping[str, Any]) -> bool:
+    """Whether a job's network is an object of Python's, which no command line can name."""
+    return str(options.get("model", "")).startswith("python:")
+
+
 def _command(source: str, target: str, options: Mapping[str, Any], folder: str) -> str | None:
     try:
         config = StreamingConfig.from_dict(options)
     except ConfigError:
         return None
     model = config.model
+    if is_object(options):
+        return None
     if isinstance(model, str) and is_path(model):
         config = replace(config, model=_seen_from_here(model, folder))
     # What was asked of the earlier run about a still earlier one is done with.

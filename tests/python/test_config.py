@@ -37,6 +37,7 @@ VALID: dict[str, st.SearchStrategy[Any]] = {
     "scale": st.sampled_from(SCALES),
     "model": st.none()
     | st.sampled_from(["nearest", "default_x2", "dir/net.safetensors", "net.ts"]),
+    "model_id": st.none(),
     "precision": st.sampled_from(PRECISIONS),
     "device": st.sampled_from(["auto", "cpu", "cuda", "cuda:1"]),
     "codec": st.sampled_from(["h264", "hevc"]),

@@ -1,10 +1,12 @@
 #include "model/torch/torch_model.h"
 
+#include <ATen/DLConvertor.h>
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Version.h>
 #include <torch/version.h>
 
 #include <algorithm>
+#include <array>
 
 #include "model/torch/torch_failure.h"
 
@@ -26,6 +28,24 @@ std::string version() {
   if (at == std::string::npos) return TORCH_VERSION;
   const std::size_t begin = at + sizeof kKey - 1;
   return config.substr(begin, config.find_first_of(", \n", begin) - begin);
+}
+
+at::Tensor forward(TorchNetwork& model, const at::Tensor& input) {
+  const torch::jit::IValue result = model.module.forward({input});
+  if (!result.isTensor()) refuse("it gives a " + result.tagKind() + ", not one tensor");
+  return result.toTensor();
+}
+
+at::Tensor call(const TorchNetwork& model, const at::Tensor& input) {
+  std::array<char, 1024> why{};
+  void* output = nullptr;
+  if (model.call(model.user, at::toDLPack(input), &output, why.data(), why.size()) != 0)
+    refuse(why.data());
+  at::Tensor result = at::fromDLPack(static_cast<DLManagedTensor*>(output));
+  if (result.device() != model.device)
+    refuse("it was given a tensor on " + model.device.str() + " and gives one on " +
+           result.device().str());
+  return result;
 }
 
 }  // namespace
@@ -64,9 +84,8 @@ void prepare(TorchNetwork& model) {
 }
 
 at::Tensor apply(TorchNetwork& model, const at::Tensor& input) {
-  const torch::jit::IValue result = model.module.forward({input.to(model.dtype)});
-  if (!result.isTensor()) refuse("it gives a " + result.tagKind() + ", not one tensor");
-  const at::Tensor& output = result.toTensor();
+  const at::Tensor output = model.call != nullptr ? call(model, input.to(model.dtype))
+                                                  : forward(model, input.to(model.dtype));
   if (output.dim() != 4 || output.size(0) != input.size(0) || !output.is_floating_point())
     refuse("it gives a tensor of " + std::to_string(output.dim()) + " dimensions and type " +
            std::string(at::toString(output.scalar_type())) +

@@ -14,6 +14,8 @@
 // Ownership: owns weights and code; pictures stay the caller's.
 struct streamvsr_torch_model {
   torch::jit::Module module;
+  streamvsr_torch_call call = nullptr;  // instead of the module
+  void* user = nullptr;
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
   int threads = 1;

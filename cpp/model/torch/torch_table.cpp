@@ -2,9 +2,14 @@
 // device.
 #include "model/torch/torch_table.h"
 
+#include <caffe2/serialize/read_adapter_interface.h>
+
+#include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "model/torch/torch_failure.h"
@@ -21,6 +26,29 @@ using Picture = streamvsr_torch_picture;
 // a network's first convolution, which has the fewest, decides. Measured: docs/device-budget.md.
 constexpr std::int64_t kAlikeAbove = 20480;
 
+// Reads an archive that lies in someone else's memory.
+class MemoryReader final : public caffe2::serialize::ReadAdapterInterface {
+ public:
+  explicit MemoryReader(const std::span<const char> bytes) : bytes_(bytes) {}
+  std::size_t size() const override { return bytes_.size(); }
+  std::size_t read(const std::uint64_t at, void* to, const std::size_t count,
+                   const char*) const override {
+    if (at >= bytes_.size()) return 0;
+    const std::size_t there = std::min(count, bytes_.size() - static_cast<std::size_t>(at));
+    std::memcpy(to, bytes_.data() + at, there);
+    return there;
+  }
+
+ private:
+  std::span<const char> bytes_;
+};
+
+torch::jit::Module load_module(const streamvsr_torch_request& request, const at::Device& device) {
+  if (request.archive == nullptr) return torch::jit::load(request.path, device);
+  return torch::jit::load(
+      std::make_shared<MemoryReader>(std::span(request.archive, request.archive_bytes)), device);
+}
+
 int load(const streamvsr_torch_request* request, TorchNetwork** result,
          streamvsr_torch_info* info) {
   return guarded([&] {
@@ -33,9 +61,16 @@ int load(const streamvsr_torch_request* request, TorchNetwork** result,
     const Reproducible state(model->threads);
     {
       const at::NoGradGuard no_gradients;
-      model->module = torch::jit::load(request->path, model->device);
-      model->module.eval();
-      prepare(*model);
+      model->call = request->call;
+      model->user = request->user;
+      // A function's own weights are in the type its maker gave them.
+      if (model->call != nullptr && std::string_view(request->precision) == "auto")
+        model->dtype = at::kFloat;
+      if (model->call == nullptr) {
+        model->module = load_module(*request, model->device);
+        model->module.eval();
+        prepare(*model);
+      }
     }
     const c10::InferenceMode inference;
     probe(*model);

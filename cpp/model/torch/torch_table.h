@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything below changes in any way. */
-#define STREAMVSR_TORCH_VERSION 2u
+#define STREAMVSR_TORCH_VERSION 3u
 #define STREAMVSR_TORCH_SYMBOL "streamvsr_torch_table"
 
 /* What a call returns. */
@@ -23,7 +23,18 @@ enum {
 
 typedef struct streamvsr_torch_model streamvsr_torch_model;
 
+/* A network that is a function of the caller's, on tensors as DLPack tells them (DLManagedTensor):
+ * pictures (n, planes, height, width) in, the same out. Takes the input over, and gives the output
+ * away. Anything but 0 is a failure, whose line of text it writes to `why`. */
+typedef int (*streamvsr_torch_call)(void* user, void* input, void** output, char* why,
+                                    uint64_t why_bytes);
+
+/* The network: a function, else an archive in memory, else an archive in a file. */
 typedef struct streamvsr_torch_request {
+  streamvsr_torch_call call; /* or null */
+  void* user;                /* for call; lives as long as the model */
+  const char* archive;       /* or null */
+  uint64_t archive_bytes;
   const char* path;
   const char* device;    /* "auto" (an accelerator where there is one, else the CPU) or torch's name
                           */
