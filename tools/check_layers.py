@@ -24,7 +24,7 @@ ARROWS: dict[str, set[str]] = {
     "temporal": {"tensor", "base"},
     "enhance": {"model", "tile", "temporal", "tensor", "color", "base"},
     "pipeline": {"media", "color", "base"},
-    "bindings": {"pipeline", "enhance", "media", "model", "tensor", "color", "base"},
+    "bindings": {"pipeline", "enhance", "media", "model", "tile", "tensor", "color", "base"},
 }
 # Single headers a layer may include beyond its arrows.
 EXTRA: dict[str, set[str]] = {"pipeline": {"enhance/enhancer.h"}}

@@ -10,6 +10,7 @@
 #include "bindings/tensor_call.h"
 #include "enhance/tiled_engine.h"
 #include "model/torch_engine.h"
+#include "tile/memory_cache.h"
 
 namespace py = pybind11;
 
@@ -49,14 +50,18 @@ void bind_device(py::module_& m) {
       .def_readonly("memory", &DeviceUse::memory)
       .def_readonly("retries", &DeviceUse::retries,
                     "pictures begun again with less at a time because memory ran out");
+  m.def("memory_cache_folder", &memory_cache_folder,
+        "Where what is learned about networks' memory is kept; '' where nowhere.");
   py::class_<PyTorchEngine>(m, "TorchEngine",
                             "The engine for TorchScript archives, held to a budget of memory.")
       .def(py::init([](const py::object& path, const std::string& library,
                        const std::string& device, const int threads, const std::string& precision,
                        const std::size_t limit, std::string cache_folder, const int batch,
-                       const py::object& archive, const py::object& function) {
+                       const py::object& archive, const py::object& function, const bool layers) {
              TorchOptions options;
              options.archive_path = to_path(path);
+             if (layers)
+               options.network = std::make_shared<const Network>(read_network(to_path(path)));
              if (!archive.is_none())
                options.archive = std::make_shared<const std::string>(archive.cast<std::string>());
              if (!function.is_none()) options.function = python_call(function);
@@ -73,7 +78,9 @@ void bind_device(py::module_& m) {
            py::arg("threads") = 1, py::arg("precision") = "auto",
            py::arg("limit") = std::size_t{6144} << 20, py::arg("cache_folder") = "",
            py::arg("batch") = 0, py::arg("archive") = py::none(), py::arg("function") = py::none(),
-           "path: of an archive; or a name, for an archive in memory or a function.")
+           py::arg("layers") = false,
+           "path: of an archive, or with layers of a network file; or a name, for an archive in "
+           "memory or a function.")
       .def(
           "run",
           [](PyTorchEngine& e, const PlaneList& planes, const std::vector<float>& conditions,
@@ -114,6 +121,10 @@ void bind_device(py::module_& m) {
           "Samples a result depends on around a piece, what pieces' beginnings are multiples of, "
           "and why pictures may not be cut.")
       .def("describe", [](const PyTorchEngine& e) { return e.engine->describe(); })
+      .def_property_readonly("device", [](const PyTorchEngine& e) { return e.torch->device(); })
+      .def_property_readonly(
+          "conditions", [](const PyTorchEngine& e) { return e.engine->condition_count(); },
+          "Values beside a picture.")
       .def_property_readonly("scale", [](const PyTorchEngine& e) { return e.engine->scale(); })
       .def_property_readonly("planes", [](const PyTorchEngine& e) { return e.engine->planes(); })
       .def_property_readonly("warnings",

@@ -26,6 +26,7 @@ struct PythonConfig : JobConfig {
   std::string resume_name = "auto";
   std::string brgemm_path;
   std::string torch_path;
+  std::string engine = "auto";
   std::string device = "auto";
   int max_vram_mb = 6144;   // MiB on the network's device
   int compute_threads = 0;  // 0: one per core
@@ -45,6 +46,7 @@ std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config) {
   options.archive = config.archive;
   options.brgemm_path = config.brgemm_path;
   options.torch_path = config.torch_path;
+  options.engine = config.engine;
   options.device = config.device;
   options.device_limit = static_cast<std::size_t>(config.max_vram_mb) << 20;
   options.precision = parse_precision(config.precision);
@@ -189,6 +191,7 @@ void bind_job(py::module_& m) {
                      "the microkernel library; '': the engine's own loops")
       .def_readwrite("torch_path", &PythonConfig::torch_path,
                      "the library that runs TorchScript; '': none")
+      .def_readwrite("engine", &PythonConfig::engine, "of layer lists: auto, rows or torch")
       .def_readwrite("device", &PythonConfig::device, "auto, cpu or torch's name of another")
       .def_readwrite("max_vram_mb", &PythonConfig::max_vram_mb,
                      "MiB held on the network's device, at least 16")

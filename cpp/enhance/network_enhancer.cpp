@@ -226,35 +226,55 @@ std::vector<Planes> NetworkEnhancer::run(const std::span<const EnhanceInput> bat
   return results;
 }
 
+std::unique_ptr<Engine> make_torch_engine(const EnhancerOptions& options,
+                                          std::shared_ptr<const Network> network) {
+  TorchOptions torch;
+  torch.function = options.function;
+  torch.network = std::move(network);
+  torch.archive = options.archive;
+  torch.archive_path = options.network_path;
+  torch.library_path = options.torch_path;
+  torch.device = options.device;
+  torch.threads = options.threads;
+  torch.precision = options.precision;
+  torch.memory_limit = options.device_limit;
+  auto engine = std::make_unique<TorchEngine>(torch);
+  // On the CPU the rows engine is the better one.
+  if (torch.network && options.engine == "auto" && engine->on_cpu()) return nullptr;
+  return std::make_unique<TiledEngine>(std::move(engine), TiledOptions{memory_cache_folder(), 0});
+}
+
 }  // namespace
 
 std::unique_ptr<Enhancer> make_network_enhancer(const EnhancerOptions& options) {
   std::unique_ptr<Engine> engine;
   std::string name;
   std::vector<std::string> warnings;
+  if (options.engine != "auto" && options.engine != "rows" && options.engine != "torch")
+    throw Error(ErrorKind::kConfig, "engine is '" + options.engine + "': use auto, rows or torch");
   const bool in_memory = options.function.call != nullptr || options.archive;
   if (in_memory || is_torch_archive(options.network_path)) {
+    if (options.engine == "rows")
+      throw Error(ErrorKind::kConfig,
+                  "engine 'rows' runs .safetensors networks alone: leave it out");
     name = options.network_path.substr(options.network_path.find_last_of('/') + 1);
-    TorchOptions torch;
-    torch.function = options.function;
-    torch.archive = options.archive;
-    torch.archive_path = options.network_path;
-    torch.library_path = options.torch_path;
-    torch.device = options.device;
-    torch.threads = options.threads;
-    torch.precision = options.precision;
-    torch.memory_limit = options.device_limit;
-    engine = std::make_unique<TiledEngine>(std::make_unique<TorchEngine>(torch),
-                                           TiledOptions{memory_cache_folder(), 0});
+    engine = make_torch_engine(options, nullptr);
     warnings = engine->warnings();
   } else {
-    const Network network = read_network(options.network_path);
-    name = network.name;
-    engine = std::make_unique<RowsEngine>(
-        network, RowsOptions{options.brgemm_path, options.threads, options.precision, 0});
-    if (options.device != "auto" && options.device != "cpu") {
-      warnings.push_back("network '" + name + "' runs on the CPU, not on " + options.device +
-                         ": only TorchScript networks run elsewhere");
+    const auto network = std::make_shared<const Network>(read_network(options.network_path));
+    name = network->name;
+    const bool elsewhere = options.device != "cpu" && !options.torch_path.empty();
+    if (options.engine == "torch" || (options.engine == "auto" && elsewhere))
+      engine = make_torch_engine(options, network);
+    if (engine) {
+      warnings = engine->warnings();
+    } else {
+      engine = std::make_unique<RowsEngine>(
+          *network, RowsOptions{options.brgemm_path, options.threads, options.precision, 0});
+      if (options.device != "auto" && options.device != "cpu")
+        warnings.push_back("network '" + name + "' runs on the CPU, not on " + options.device +
+                           (options.engine == "rows" ? ": the rows engine knows the CPU alone"
+                                                     : ": torch sees no such device"));
     }
   }
   return std::make_unique<NetworkEnhancer>(std::move(engine), std::move(name), options.threads,

@@ -16,9 +16,12 @@ struct EnhancerOptions {
   // then.
   TensorCall function;
   std::shared_ptr<const std::string> archive;
-  std::string network_path;     // .pt and .ts: docs/torch-engine.md; others: docs/network-format.md
-  std::string brgemm_path;      // the rows engine's microkernels; empty: its own loops
-  std::string torch_path;       // the torch engine's library; empty: there is none
+  std::string network_path;  // .pt and .ts: docs/torch-engine.md; others: docs/network-format.md
+  std::string brgemm_path;   // the rows engine's microkernels; empty: its own loops
+  std::string torch_path;    // the torch engine's library; empty: there is none
+  // Of layer lists: "rows", "torch", or "auto": torch where there is a device beside the CPU and
+  // torch_path is given, else rows.
+  std::string engine = "auto";
   std::string device = "auto";  // where the network runs; the rows engine knows the CPU alone
   int threads = 1;              // >= 1
   Precision precision = Precision::kAuto;

@@ -147,7 +147,8 @@ RowsEngine::RowsEngine(const Network& network, const RowsOptions& options)
   if (options.precision == Precision::kFp16) {
     throw Error(
         ErrorKind::kConfig,
-        "precision is 'fp16', in which only TorchScript networks run: use auto, bf16 or fp32");
+        "precision is 'fp16', in which only the torch engine computes: use auto, bf16 or fp32, or "
+        "engine=\"torch\"");
   }
   if (options.strip < 0) {
     throw Error(ErrorKind::kConfig,

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <fstream>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -87,6 +88,62 @@ bool is_torch_archive(const std::string& path) {
   return ends_with(path, ".pt") || ends_with(path, ".ts");
 }
 
+// Purpose: a layer list as the table takes it. Ownership: points into the network's weights.
+class LayerTable {
+ public:
+  explicit LayerTable(const Network& network) {
+    int channels = network.input_channels();
+    for (const Layer& layer : network.layers) {
+      streamvsr_torch_layer to{};
+      to.op = op_of(layer.op);
+      to.in = channels;
+      to.out = layer.op == LayerOp::kPrelu ? channels : layer.channels;
+      to.kernel = layer.op == LayerOp::kConv3x3 ? 3 : 1;
+      to.weight = layer.weight.values.data();
+      to.bias = layer.bias.values.data();
+      to.slope = layer.slope;
+      to.from = layer.from;
+      to.factor = layer.factor;
+      layers_.push_back(to);
+      channels = layer.channels;
+    }
+    for (const InputKind kind : network.inputs)
+      inputs_.push_back(kind == InputKind::kFrame ? STREAMVSR_TORCH_FRAME
+                                                  : STREAMVSR_TORCH_CONDITION);
+    table_.layers = layers_.data();
+    table_.count = static_cast<std::int32_t>(layers_.size());
+    table_.inputs = inputs_.data();
+    table_.input_count = static_cast<std::int32_t>(inputs_.size());
+    table_.planes = network.planes;
+    table_.scale = network.scale;
+    table_.residual_nearest = network.residual_nearest ? 1 : 0;
+  }
+  const streamvsr_torch_layers& table() const { return table_; }
+
+ private:
+  static std::int32_t op_of(const LayerOp op) {
+    switch (op) {
+      case LayerOp::kConv3x3:
+      case LayerOp::kConv1x1:
+        return STREAMVSR_TORCH_CONV;
+      case LayerOp::kRelu:
+        return STREAMVSR_TORCH_RELU;
+      case LayerOp::kLeakyRelu:
+        return STREAMVSR_TORCH_LEAKY_RELU;
+      case LayerOp::kPrelu:
+        return STREAMVSR_TORCH_PRELU;
+      case LayerOp::kSkip:
+        return STREAMVSR_TORCH_SKIP;
+      default:
+        return STREAMVSR_TORCH_SHUFFLE;
+    }
+  }
+
+  std::vector<streamvsr_torch_layer> layers_;
+  std::vector<std::int32_t> inputs_;
+  streamvsr_torch_layers table_{};
+};
+
 // Purpose: RAII of one loaded archive. Thread-safety: made, used and destroyed by one thread.
 class TorchModel {
  public:
@@ -100,15 +157,19 @@ class TorchModel {
 
   // True, or false with failure() saying why.
   bool load(const std::string& device, const char* precision, const TorchOptions& options) {
-    const streamvsr_torch_request request = {options.function.call,
-                                             user_.get(),
-                                             options.archive ? options.archive->data() : nullptr,
-                                             options.archive ? options.archive->size() : 0,
-                                             path_.c_str(),
-                                             device.c_str(),
-                                             precision,
-                                             options.threads,
-                                             options.memory_limit};
+    const std::optional<LayerTable> layers =
+        options.network ? std::optional<LayerTable>(*options.network) : std::nullopt;
+    streamvsr_torch_request request{};
+    request.call = options.function.call;
+    request.user = user_.get();
+    request.layers = layers ? &layers->table() : nullptr;
+    request.archive = options.archive ? options.archive->data() : nullptr;
+    request.archive_bytes = options.archive ? options.archive->size() : 0;
+    request.path = path_.c_str();
+    request.device = device.c_str();
+    request.precision = precision;
+    request.threads = options.threads;
+    request.limit_bytes = options.memory_limit;
     status_ = table_.load(&request, &model_, &info_);
     failure_ = status_ == STREAMVSR_TORCH_OK ? "" : table_.last_error();
     return status_ == STREAMVSR_TORCH_OK;
@@ -131,6 +192,7 @@ class TorchModel {
         p.result[i] = piece.result[i].data;
         p.result_stride[i] = piece.result[i].stride;
       }
+      p.conditions = piece.conditions.data();
       p.left = piece.left;
       p.top = piece.top;
       p.right = piece.right;
@@ -192,7 +254,7 @@ std::unique_ptr<TorchModel> load(const TorchOptions& options, std::vector<std::s
                        ": " + why);
     if (model->load("cpu", precision, options)) return model;
   }
-  model->throw_failure(options.function.call != nullptr || options.archive
+  model->throw_failure(options.function.call != nullptr || options.network || options.archive
                            ? "cannot use the network '" + options.archive_path + "'"
                            : "cannot use network file '" + options.archive_path +
                                  "' as a TorchScript archive, which "
@@ -205,6 +267,10 @@ TorchEngine::TorchEngine(const TorchOptions& options)
     : torch_thread_((check_threads(options.threads), 1)), beside_(options.threads) {
   if (options.function.call != nullptr) {
     fingerprint_ = "function " + options.archive_path;
+  } else if (options.network) {
+    fingerprint_ = "layers of " + options.archive_path;
+    if (!options.archive_path.empty())
+      fingerprint_ += " " + content_mark_of_file(options.archive_path);
   } else if (options.archive) {
     fingerprint_ = content_mark(*options.archive);
   } else {
@@ -224,8 +290,10 @@ void TorchEngine::on_torch_thread(const std::function<void()>& call) {
 }
 
 int TorchEngine::scale() const { return model_->info().scale; }
+int TorchEngine::condition_count() const { return model_->info().conditions; }
 int TorchEngine::planes() const { return model_->info().planes; }
 std::string TorchEngine::describe() const { return model_->info().description; }
+std::string TorchEngine::device() const { return model_->info().device; }
 bool TorchEngine::on_cpu() const { return model_->info().on_cpu != 0; }
 DeviceMemory TorchEngine::memory() const { return model_->memory(); }
 std::string TorchEngine::fingerprint() const { return fingerprint_; }

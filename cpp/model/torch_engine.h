@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/device_engine.h"
+#include "model/network.h"
 
 namespace streamvsr {
 
@@ -16,9 +17,10 @@ struct TensorCall {
   std::shared_ptr<void> user;
 };
 
-// The network is a function, else an archive in memory, else one in a file.
+// The network is a function, else a layer list, else an archive in memory, else one in a file.
 struct TorchOptions {
   TensorCall function;
+  std::shared_ptr<const Network> network;
   std::shared_ptr<const std::string> archive;
   std::string archive_path;     // of the file; else what people call the network
   std::string library_path;     // of _torch.so; empty: there is none
@@ -48,7 +50,7 @@ class TorchEngine final : public DeviceEngine {
 
   int scale() const override;
   int planes() const override;
-  int condition_count() const override { return 0; }
+  int condition_count() const override;
   // One after the other: in a batch a picture may be rounded otherwise than alone.
   int preferred_batch() const override { return 1; }
   // Each picture whole.
@@ -66,6 +68,8 @@ class TorchEngine final : public DeviceEngine {
   bool on_cpu() const override;
   std::optional<std::int64_t> alike_above() const override;
   std::string fingerprint() const override;
+  // Where it runs, as torch names it.
+  std::string device() const;
   // Makes the nth allocation from now on fail on the CPU; 0: none. For tests.
   void fail_allocation(std::int64_t nth);
 

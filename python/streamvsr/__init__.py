@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from streamvsr.api import StreamingVideoProcessor, default_output_path, probe, upscale
     from streamvsr.config import StreamingConfig
     from streamvsr.disk import calculate_disk_usage, pre_check_disk_space
+    from streamvsr.gpu import GPUMemoryManager
     from streamvsr.models import Model, packaged_models
     from streamvsr.monitor import StreamingMonitor, plot_report
     from streamvsr.remains import JobStatus, clean, status
@@ -45,6 +46,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ConfigError",
     "DamagedInputError",
+    "GPUMemoryManager",
     "InputError",
     "InputNotFoundError",
     "InternalError",
@@ -79,6 +81,7 @@ __all__ = [
 
 # Loaded when first asked for: the core brings FFmpeg's libraries with it.
 _HOMES = {
+    "GPUMemoryManager": "gpu",
     "JobStatus": "remains",
     "MediaInfo": "_core",
     "MemoryFrameBuffer": "_core",

@@ -34,6 +34,7 @@ __all__: list[str] = [
     "checkpoint_path",
     "estimate_output",
     "job_status",
+    "memory_cache_folder",
     "network_info",
     "part_path",
     "probe",
@@ -417,9 +418,10 @@ class TorchEngine:
         batch: typing.SupportsInt | typing.SupportsIndex = 0,
         archive: typing.Any = None,
         function: typing.Any = None,
+        layers: bool = False,
     ) -> None:
         """
-        path: of an archive; or a name, for an archive in memory or a function.
+        path: of an archive, or with layers of a network file; or a name, for an archive in memory or a function.
         """
     def cut_rules(self) -> tuple[int, int, str]:
         """
@@ -458,6 +460,13 @@ class TorchEngine:
         Several pictures.
         """
     def take_notes(self) -> list[str]: ...
+    @property
+    def conditions(self) -> int:
+        """
+        Values beside a picture.
+        """
+    @property
+    def device(self) -> str: ...
     @property
     def plan(self) -> tuple[int, int, int]:
         """
@@ -641,6 +650,13 @@ class JobConfig:
         """
     @encoder_threads.setter
     def encoder_threads(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def engine(self) -> str:
+        """
+        of layer lists: auto, rows or torch
+        """
+    @engine.setter
+    def engine(self, arg0: str) -> None: ...
     @property
     def input(self) -> str: ...
     @input.setter
@@ -1035,6 +1051,11 @@ def estimate_output(config: JobConfig) -> int:
 def job_status(output: typing.Any) -> JobStatus | None:
     """
     What an unfinished job on an output has done; None where there is none.
+    """
+
+def memory_cache_folder() -> str:
+    """
+    Where what is learned about networks' memory is kept; '' where nowhere.
     """
 
 def network_info(path: str) -> NetworkInfo:

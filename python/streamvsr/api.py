@@ -19,6 +19,7 @@ from streamvsr.models import (
     choose_model,
     choose_object,
     microkernel_path,
+    runs_on_torch,
     torch_path,
 )
 from streamvsr.monitor import StreamingMonitor, Ticker
@@ -260,7 +261,8 @@ def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobCo
     elif choice.function is not None:
         job.set_function(choice.network_path, identity, choice.function)
     job.brgemm_path = microkernel_path()
-    job.torch_path = torch_path() if choice.passes == 0 else ""
+    job.torch_path = torch_path() if runs_on_torch(choice, config.engine, config.device) else ""
+    job.engine = config.engine
     job.device = config.device
     job.precision = config.precision
     job.scale = config.scale

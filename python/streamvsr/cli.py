@@ -160,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from streamvsr.command import fraction, pair
-    from streamvsr.config import CODECS, CONTAINERS, DEVICES, PRECISIONS, SCALES
+    from streamvsr.config import CODECS, CONTAINERS, DEVICES, ENGINES, PRECISIONS, SCALES
 
     parser = commands.add_parser(
         "upscale",
@@ -193,8 +193,12 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )  # fmt: skip
     add("--precision", default="auto", metavar="|".join(PRECISIONS), help="(default: auto)")
     add(
+        "--engine", default="auto", metavar="|".join(ENGINES),
+        help="what runs a .safetensors network (default: auto, torch on an accelerator, else rows)",
+    )  # fmt: skip
+    add(
         "--device", default="auto", metavar="|".join(DEVICES),
-        help="where a TorchScript archive runs; cuda:1 is the second one (default: auto, an "
+        help="where the network runs; cuda:1 is the second one (default: auto, an "
         "accelerator where there is one, else the CPU)",
     )  # fmt: skip
 
@@ -250,6 +254,7 @@ def _config(options: argparse.Namespace) -> StreamingConfig:
         scale=options.scale,
         model=options.model,
         precision=options.precision,
+        engine=options.engine,
         device=options.device,
         codec=options.codec,
         crf=options.crf,

@@ -16,6 +16,7 @@ from streamvsr.networks import check_object
 CODECS: tuple[str, ...] = ("h264", "hevc", "ffv1")
 CONTAINERS: tuple[str, ...] = ("mp4", "mov", "mkv")
 PRECISIONS: tuple[str, ...] = ("auto", "bf16", "fp16", "fp32")
+ENGINES: tuple[str, ...] = ("auto", "rows", "torch")
 DEVICES: tuple[str, ...] = ("auto", "cpu", "cuda")  # and "cuda:1" and so on
 ENCODER_PRESETS: tuple[str, ...] = (
     "ultrafast", "superfast", "veryfast", "faster", "fast",
@@ -40,11 +41,13 @@ class StreamingConfig:
             packaged network.
         model_id: Name and version of a function given as model, by which an interrupted job knows
             it again; a job without it begins anew. None, the default.
-        precision: Arithmetic of the network: "auto", "bf16", "fp32", or, of TorchScript archives
-            alone, "fp16". "auto", the default: bf16 where the CPU computes in it, else fp32; for
-            TorchScript archives fp32 on the CPU and fp16 elsewhere.
-        device: Where a TorchScript archive runs: "auto" (an accelerator where torch has one, else
-            the CPU), "cpu", "cuda" or "cuda:1" and so on. Where the device is missing or cannot run
+        precision: Arithmetic of the network: "auto", "bf16", "fp32", or, of the torch engine alone,
+            "fp16". "auto", the default: of the rows engine bf16 where the CPU computes in it, else
+            fp32; of the torch engine fp32 on the CPU and for functions, else fp16.
+        engine: What runs a .safetensors network: "rows" (our own, for the CPU), "torch", or "auto",
+            the default: torch on an accelerator, else rows. All other networks are torch's.
+        device: Where the network runs: "auto" (an accelerator where torch has one, else the CPU),
+            "cpu", "cuda" or "cuda:1" and so on. Where the device is missing or cannot run
             the network, the CPU does, with a warning. Default "auto".
         codec: Of the output's video: "h264", "hevc" or "ffv1" (lossless; mkv only). Default "h264".
         crf: Constant quality, 0 (best) to 51. None, the default: 18 for h264, 20 for hevc. Not for
@@ -70,7 +73,7 @@ class StreamingConfig:
             warning; what you set yourself is not. MemoryLimitError says what would suffice.
         max_vram_mb: The most memory that is held on the network's device, its weights, context and
             libraries included, 16 to 1048576 MB; default 6144. Pictures are cut in pieces that fit.
-            On the CPU it holds for TorchScript archives alone.
+            On the CPU it holds for what torch runs.
         memory_warning_mb: Resident memory of the process, 1 to 1048576 MB, beyond which it is
             warned once and fewer frames wait between the stages. None, the default: 90 % of the
             memory that the process may have.
@@ -81,13 +84,14 @@ class StreamingConfig:
             depend on it.
         decoder_threads: 0 to 128; 0, the default, derives it from the cores.
         compute_threads: 0 to 128; 0, the default, derives it from the cores. Changes the result
-            of a TorchScript archive on the CPU (by rounding), never any other.
+            of what torch runs on the CPU (by rounding), never any other.
     """
 
     scale: int = 2
     model: str | os.PathLike[str] | Callable[[Any], Any] | None = None
     model_id: str | None = None
     precision: str = "auto"
+    engine: str = "auto"
     device: str = "auto"
     codec: str = "h264"
     crf: float | None = None
@@ -122,6 +126,7 @@ class StreamingConfig:
             raise _wrong_type("model_id", "a name such as 'my network 3' or None", self.model_id)
         check_object(self.model, self.model_id)
         _choice("precision", self.precision, PRECISIONS)
+        _choice("engine", self.engine, ENGINES)
         _device(self.device)
         _choice("codec", self.codec, CODECS)
         _choice("container", self.container, CONTAINERS, none=True)

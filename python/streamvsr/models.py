@@ -103,7 +103,7 @@ def choose_model(model: str | os.PathLike[str] | None, scale: int) -> ModelChoic
     """
     if model == NEAREST:
         return ModelChoice(NEAREST, 1)
-    path = _find(model)
+    path = find_model(model)
     if path.suffix in TORCH_SUFFIXES:
         return ModelChoice(os.fspath(path), 0)
     step = _core.network_info(os.fspath(path)).scale
@@ -148,6 +148,22 @@ def torch_path() -> str:
     return _with_libtorch("_torch.so", "libtorch.so")
 
 
+def runs_on_torch(choice: ModelChoice, engine: str, device: str) -> bool:
+    """Whether the torch engine may run a network; libtorch is not loaded to find out."""
+    if choice.passes == 0 or engine != "auto":
+        return choice.passes == 0 or engine == "torch"
+    return device not in ("auto", "cpu") or (device == "auto" and _torch_has_accelerators())
+
+
+def _torch_has_accelerators() -> bool:
+    """Whether the installed torch was built for more than the CPU."""
+    found = importlib.util.find_spec("torch")
+    if found is None or not found.submodule_search_locations:
+        return False
+    folder = Path(next(iter(found.submodule_search_locations))) / "lib"
+    return any((folder / f"libtorch_{name}.so").exists() for name in ("cuda", "hip", "xpu"))
+
+
 def _with_libtorch(name: str, library: str) -> str:
     """A shared object of this package that needs a library of torch's.
 
@@ -176,7 +192,12 @@ def _weights() -> dict[str, Path]:
     return {path.stem: path for path in sorted((_PACKAGE / "weights").glob("*.safetensors"))}
 
 
-def _find(model: str | os.PathLike[str] | None) -> Path:
+def find_model(model: str | os.PathLike[str] | None) -> Path:
+    """The file of a network by its packaged name or path; it need not be there.
+
+    Raises:
+        ConfigError: The name is unknown.
+    """
     if model is None:
         model = DEFAULT_MODEL
     packaged = _weights()

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from network_oracle import Builder, Net, codes, load, noise, reference, srvgg, write
 from streamvsr import _core
+from streamvsr.models import torch_path
 
 BRGEMM = str(Path(_core.__file__).parent / "_brgemm.so")
 WEIGHTS = Path(_core.__file__).parent / "weights"
@@ -137,6 +138,26 @@ def test_random_networks(
         load(path), path, width=size[0], height=size[1], depth=depth, brgemm=brgemm,
         precision=precision, threads=threads, strip=strip, any_size=True,
     )  # fmt: skip
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    net=networks(), size=st.tuples(st.integers(1, 40), st.integers(1, 40)), seed=st.integers(0, 9)
+)
+def test_random_networks_on_the_torch_engine(
+    tmp_path: Path, net: Net, size: tuple[int, int], seed: int
+) -> None:
+    path = write(net, tmp_path / "net.safetensors")
+    made = _core.TorchEngine(path, library=torch_path(), device="cpu", layers=True)
+    planes = noise(*size, net.plane_count, 10, seed)
+    conditions = [0.1 + 0.2 * i for i in range(net.inputs.count("codec_strength"))]
+    found = np.stack(made.run(planes, conditions, depth=10)).astype(int)
+    expected = codes(reference(load(path), planes, conditions, 10), 10)
+    off = np.abs(found - np.stack(list(expected)).astype(int))
+    assert off.max() <= 1
+    assert np.mean(off > 0) < 0.01
 
 
 @KERNELS

@@ -165,6 +165,38 @@ def test_the_bundled_network_gives_what_torch_gives(tmp_path: Path, film: Path) 
         assert np.abs(result - eager(network, plane, 8)).max() <= 1
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_layer_list_runs_on_torch_too(tmp_path: Path, film: Path, precision: str) -> None:
+    target = tmp_path / "out.mkv"
+    result = streamvsr.upscale(
+        film, target, codec="ffv1", engine="torch", device="cpu", precision=precision
+    )
+    assert "default_x2: torch" in result.performance_report["enhancer"]
+    assert precision in result.performance_report["enhancer"]
+    assert result.performance_report["peak_vram_mb"] > 0
+    network = torch_network(WEIGHTS / "default_x2.safetensors")
+    most = 1 if precision == "fp32" else 8
+    for plane, found in zip(luma_planes(film, 8), luma_planes(target, 8), strict=True):
+        assert np.abs(found - eager(network, plane, 8)).max() <= most
+
+
+def test_an_engine_that_cannot_run_a_network_is_refused(
+    tmp_path: Path, film: Path, archive: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"engine 'rows' runs \.safetensors networks alone"):
+        upscale(film, tmp_path / "out.mkv", archive, engine="rows")
+    result = streamvsr.upscale(
+        film, tmp_path / "out.mkv", codec="ffv1", engine="torch", device="cuda:7"
+    )
+    assert any("runs on the CPU, not on cuda:7" in warning for warning in result.warnings)
+    assert "torch" in result.performance_report["enhancer"]
+    rows = streamvsr.upscale(
+        film, tmp_path / "rows.mkv", codec="ffv1", engine="rows", device="cuda:7"
+    )
+    assert any("the rows engine knows the CPU alone" in warning for warning in rows.warnings)
+    assert "torch" not in rows.performance_report["enhancer"].split(",")[0]
+
+
 def test_two_passes_reach_four_times_the_size(tmp_path: Path, film: Path, archive: Path) -> None:
     target = tmp_path / "out.mkv"
     result = upscale(film, target, archive, scale=4)
@@ -256,7 +288,7 @@ def test_a_missing_device_is_replaced_by_the_cpu(
 def test_the_rows_engine_says_that_it_knows_no_other_device(tmp_path: Path, film: Path) -> None:
     result = streamvsr.upscale(film, tmp_path / "out.mkv", codec="ffv1", device="cuda")
     assert any("runs on the CPU, not on cuda" in warning for warning in result.warnings)
-    with pytest.raises(ConfigError, match="only TorchScript"):
+    with pytest.raises(ConfigError, match="only the torch engine"):
         streamvsr.upscale(film, tmp_path / "other.mkv", codec="ffv1", precision="fp16")
 
 

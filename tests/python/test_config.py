@@ -38,6 +38,7 @@ VALID: dict[str, st.SearchStrategy[Any]] = {
     "model": st.none()
     | st.sampled_from(["nearest", "default_x2", "dir/net.safetensors", "net.ts"]),
     "model_id": st.none(),
+    "engine": st.sampled_from(["auto", "rows", "torch"]),
     "precision": st.sampled_from(PRECISIONS),
     "device": st.sampled_from(["auto", "cpu", "cuda", "cuda:1"]),
     "codec": st.sampled_from(["h264", "hevc"]),
@@ -131,6 +132,7 @@ def test_a_misspelt_key_names_the_right_one(name: str, where: int) -> None:
         ({"model": ""}, "None means"),
         ({"model": 7}, "model must be"),
         ({"precision": "fp23"}, "did you mean 'fp32'"),
+        ({"engine": "row"}, "did you mean 'rows'"),
         ({"device": "cuba"}, "did you mean 'cuda'"),
         ({"device": "cuda:one"}, "unknown device"),
         ({"device": 0}, "device must be"),

@@ -84,8 +84,10 @@ void prepare(TorchNetwork& model) {
 }
 
 at::Tensor apply(TorchNetwork& model, const at::Tensor& input) {
-  const at::Tensor output = model.call != nullptr ? call(model, input.to(model.dtype))
-                                                  : forward(model, input.to(model.dtype));
+  const at::Tensor given = input.to(model.dtype);
+  const at::Tensor output = model.layers            ? model.layers->forward(given)
+                            : model.call != nullptr ? call(model, given)
+                                                    : forward(model, given);
   if (output.dim() != 4 || output.size(0) != input.size(0) || !output.is_floating_point())
     refuse("it gives a tensor of " + std::to_string(output.dim()) + " dimensions and type " +
            std::string(at::toString(output.scalar_type())) +
@@ -93,9 +95,9 @@ at::Tensor apply(TorchNetwork& model, const at::Tensor& input) {
   return output;
 }
 
-at::Tensor test_picture(const TorchNetwork& model, const int planes, const int width,
+at::Tensor test_picture(const TorchNetwork& model, const int channels, const int width,
                         const int height) {
-  at::Tensor picture = at::empty({1, planes, height, width}, at::kFloat);
+  at::Tensor picture = at::empty({1, channels, height, width}, at::kFloat);
   unsigned state = 1;  // the same noise every time
   for (float* at = picture.data_ptr<float>(); at != picture.data_ptr<float>() + picture.numel();
        ++at) {
@@ -122,7 +124,9 @@ int factor(const at::Tensor& input, const at::Tensor& output) {
 void probe(TorchNetwork& model) {
   std::string reason;
   for (const int planes : {1, 3}) {
-    at::Tensor input = test_picture(model, planes, 16, 16);
+    if (model.layers && planes != model.layers->planes()) continue;
+    const int channels = planes + model.conditions;
+    at::Tensor input = test_picture(model, channels, 16, 16);
     at::Tensor output;
     if (const int status = guarded([&] { output = apply(model, input); })) {
       if (status == STREAMVSR_TORCH_MEMORY) throw Refusal(status, last_failure());
@@ -137,7 +141,7 @@ void probe(TorchNetwork& model) {
     }
     model.planes = planes;
     model.scale = factor(input, output);
-    input = test_picture(model, planes, 24, 20);
+    input = test_picture(model, channels, 24, 20);
     output = apply(model, input);
     if (output.size(1) != planes || factor(input, output) != model.scale)
       refuse("its factor depends on the picture's size");

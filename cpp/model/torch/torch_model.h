@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "model/torch/torch_layers.h"
 #include "model/torch/torch_table.h"
 #include "tensor/torch/account.h"
 
@@ -16,10 +17,12 @@ struct streamvsr_torch_model {
   torch::jit::Module module;
   streamvsr_torch_call call = nullptr;  // instead of the module
   void* user = nullptr;
+  std::shared_ptr<const streamvsr::TorchLayers> layers;  // instead of both
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
   int threads = 1;
   int planes = 0;
+  int conditions = 0;  // channels behind the planes
   int scale = 0;
   int widest = 1;
   std::shared_ptr<streamvsr::Account> account;
@@ -34,10 +37,11 @@ at::ScalarType find_dtype(const std::string& name, const at::Device& device);
 // Weights into the type of the activations, convolutions' as channels_last. Whole numbers, such as
 // tables of indices, stay what they are.
 void prepare(TorchNetwork& model);
-// (n, planes, height, width) in, values 0..1, to what the network makes of it, in its own type.
+// (n, planes + conditions, height, width) in, values 0..1, to what the network makes of it, in its
+// own type.
 at::Tensor apply(TorchNetwork& model, const at::Tensor& input);
 // Noise, the same every time, on the device.
-at::Tensor test_picture(const TorchNetwork& model, int planes, int width, int height);
+at::Tensor test_picture(const TorchNetwork& model, int channels, int width, int height);
 // The factor between two pictures; refuses where there is no whole one.
 int factor(const at::Tensor& input, const at::Tensor& output);
 // Learns planes and scale by trying; refuses what is no network for pictures.

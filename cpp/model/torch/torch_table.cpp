@@ -66,7 +66,12 @@ int load(const streamvsr_torch_request* request, TorchNetwork** result,
       // A function's own weights are in the type its maker gave them.
       if (model->call != nullptr && std::string_view(request->precision) == "auto")
         model->dtype = at::kFloat;
-      if (model->call == nullptr) {
+      if (request->layers != nullptr) {
+        model->layers =
+            std::make_shared<TorchLayers>(*request->layers, model->device, model->dtype);
+        model->conditions = model->layers->conditions();
+        model->widest = model->layers->widest();
+      } else if (model->call == nullptr) {
         model->module = load_module(*request, model->device);
         model->module.eval();
         prepare(*model);
@@ -77,10 +82,12 @@ int load(const streamvsr_torch_request* request, TorchNetwork** result,
     model->account->settle();
     info->planes = model->planes;
     info->scale = model->scale;
+    info->conditions = model->conditions;
     info->widest = model->widest;
     info->sample_bytes = static_cast<std::int32_t>(c10::elementSize(model->dtype));
     info->on_cpu = model->device.is_cpu() ? 1 : 0;
     info->alike_above = model->device.is_cpu() && model->dtype == at::kFloat ? kAlikeAbove : 0;
+    std::snprintf(info->device, sizeof info->device, "%s", model->device.str().c_str());
     std::snprintf(info->description, sizeof info->description, "%s", describe(*model).c_str());
     *result = model.release();
   });
@@ -99,9 +106,10 @@ at::Tensor view(std::uint8_t* data, const std::int64_t stride, const std::int64_
 
 at::Tensor input_of(const TorchNetwork& model, const std::span<const Picture> pictures) {
   const Picture& first = pictures.front();
-  at::Tensor input = at::empty(
-      {static_cast<std::int64_t>(pictures.size()), model.planes, first.height, first.width},
-      at::TensorOptions(at::kFloat).device(model.device), at::MemoryFormat::ChannelsLast);
+  at::Tensor input =
+      at::empty({static_cast<std::int64_t>(pictures.size()), model.planes + model.conditions,
+                 first.height, first.width},
+                at::TensorOptions(at::kFloat).device(model.device), at::MemoryFormat::ChannelsLast);
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     for (int p = 0; p < model.planes; ++p) {
       const at::Tensor codes =
@@ -110,7 +118,11 @@ at::Tensor input_of(const TorchNetwork& model, const std::span<const Picture> pi
       input[static_cast<std::int64_t>(i)][p].copy_(codes.to(model.device));
     }
   }
-  return input.div_(static_cast<double>((1 << first.depth) - 1));
+  input.slice(1, 0, model.planes).div_(static_cast<double>((1 << first.depth) - 1));
+  for (std::size_t i = 0; i < pictures.size(); ++i)
+    for (int c = 0; c < model.conditions; ++c)
+      input[static_cast<std::int64_t>(i)][model.planes + c].fill_(pictures[i].conditions[c]);
+  return input;
 }
 
 // Everything that is made here is freed when it returns.

@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything below changes in any way. */
-#define STREAMVSR_TORCH_VERSION 3u
+#define STREAMVSR_TORCH_VERSION 4u
 #define STREAMVSR_TORCH_SYMBOL "streamvsr_torch_table"
 
 /* What a call returns. */
@@ -29,11 +29,45 @@ typedef struct streamvsr_torch_model streamvsr_torch_model;
 typedef int (*streamvsr_torch_call)(void* user, void* input, void** output, char* why,
                                     uint64_t why_bytes);
 
-/* The network: a function, else an archive in memory, else an archive in a file. */
+/* A layer list as docs/network-format.md has it, checked in full. */
+enum {
+  STREAMVSR_TORCH_CONV = 0, /* weight (out, in, kernel, kernel), bias (out), zero padding */
+  STREAMVSR_TORCH_RELU = 1,
+  STREAMVSR_TORCH_LEAKY_RELU = 2, /* slope */
+  STREAMVSR_TORCH_PRELU = 3,      /* weight (out) */
+  STREAMVSR_TORCH_SKIP = 4,       /* from: index of a layer; -1 is the input stack */
+  STREAMVSR_TORCH_SHUFFLE = 5,    /* factor */
+};
+enum { STREAMVSR_TORCH_FRAME = 0, STREAMVSR_TORCH_CONDITION = 1 };
+
+typedef struct streamvsr_torch_layer {
+  int32_t op;
+  int32_t in; /* channels */
+  int32_t out;
+  int32_t kernel;
+  const float* weight;
+  const float* bias;
+  float slope;
+  int32_t from;
+  int32_t factor;
+} streamvsr_torch_layer;
+
+typedef struct streamvsr_torch_layers {
+  const streamvsr_torch_layer* layers;
+  int32_t count;
+  const int32_t* inputs; /* of the input stack, in channel order */
+  int32_t input_count;
+  int32_t planes;
+  int32_t scale;
+  int32_t residual_nearest; /* 1 or 0 */
+} streamvsr_torch_layers;
+
+/* The network: a function, else a layer list, else an archive in memory, else one in a file. */
 typedef struct streamvsr_torch_request {
-  streamvsr_torch_call call; /* or null */
-  void* user;                /* for call; lives as long as the model */
-  const char* archive;       /* or null */
+  streamvsr_torch_call call;            /* or null */
+  void* user;                           /* for call; lives as long as the model */
+  const streamvsr_torch_layers* layers; /* or null; copied */
+  const char* archive;                  /* or null */
   uint64_t archive_bytes;
   const char* path;
   const char* device;    /* "auto" (an accelerator where there is one, else the CPU) or torch's name
@@ -46,12 +80,14 @@ typedef struct streamvsr_torch_request {
 typedef struct streamvsr_torch_info {
   int32_t planes;       /* in and out: 1 (luma) or 3 (red, green, blue) */
   int32_t scale;        /* factor in both directions */
+  int32_t conditions;   /* values beside a picture */
   int32_t widest;       /* most channels that a convolution gives */
   int32_t sample_bytes; /* of one activation */
   int32_t on_cpu;       /* 1 or 0 */
   /* Pictures of more samples than this, all planes together, are rounded alike whatever their size
    * and number; 0 where that is not so. */
   int64_t alike_above;
+  char device[24]; /* torch's name */
   char description[160];
 } streamvsr_torch_info;
 
@@ -77,6 +113,7 @@ typedef struct streamvsr_torch_picture {
   int32_t depth;            /* 8..16 */
   const uint8_t* source[3]; /* as many as the network has planes */
   int64_t source_stride[3]; /* bytes, a multiple of the sample's */
+  const float* conditions;  /* as many as the network takes */
   uint8_t* result[3];       /* scale times what the margins leave */
   int64_t result_stride[3];
   int32_t left; /* margins: source samples whose result is not wanted */

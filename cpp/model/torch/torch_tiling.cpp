@@ -30,8 +30,9 @@ struct Direction {
   int dimension;  // 2: down, 3: across
 
   at::Tensor noise(const std::int64_t length) const {
-    return dimension == 3 ? test_picture(model, model.planes, static_cast<int>(length), kHeight)
-                          : test_picture(model, model.planes, kHeight, static_cast<int>(length));
+    const int channels = model.planes + model.conditions;
+    return dimension == 3 ? test_picture(model, channels, static_cast<int>(length), kHeight)
+                          : test_picture(model, channels, kHeight, static_cast<int>(length));
   }
   at::Tensor part(const at::Tensor& strip, const std::int64_t begin, const std::int64_t end) const {
     return strip.slice(dimension, begin, end);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <string>
 
 #include "tensor/torch/account.h"
@@ -80,10 +81,18 @@ class AcceleratorAccount final : public Account {
       const std::size_t total = allocator().getMemoryInfo(device_.index()).second;
       const double fraction = static_cast<double>(limit_ - kReserve) / static_cast<double>(total);
       if (total == 0 || fraction >= 1.0) return;
-      c10::CachingAllocator::setAllocatorSettings("per_process_memory_fraction:" +
-                                                  std::to_string(fraction));
+      c10::CachingAllocator::setAllocatorSettings(
+          users_settings() + "per_process_memory_fraction:" + std::to_string(fraction));
     } catch (const c10::Error&) {  // this kind of device has no such setting
     }
+  }
+  // Some of what is not said again goes back to its default.
+  static std::string users_settings() {
+    for (const char* const name : {"PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"}) {
+      const char* const value = std::getenv(name);
+      if (value != nullptr && *value != '\0') return std::string(value) + ",";
+    }
+    return {};
   }
   at::DeviceAllocator& allocator() const { return *at::getDeviceAllocator(device_.type()); }
 
