@@ -11,6 +11,7 @@ import atexit
 import importlib.metadata
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ import pytest
 from helpers import REPO, make_clip
 from hypothesis import settings
 from unfinished import LEFT, Unfinished, make_unfinished
+
+# A suite that is started in the background inherits an ignored Ctrl-C; the programs that it starts
+# must not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Where many build on one result, the same cases every time; elsewhere new ones are looked for.
 settings.register_profile("ci", derandomize=True, print_blob=True)

@@ -164,6 +164,8 @@ void bind_job(py::module_& m) {
       .def_readwrite("segment_seconds", &PythonConfig::segment_seconds, "s of source time, above 0")
       .def_readwrite("max_memory_mb", &PythonConfig::max_memory_mb,
                      "MiB of frames in flight, at least 64")
+      .def_readwrite("disk_ratio", &PythonConfig::disk_ratio,
+                     "(input + output) / input, at most; 0: no limit")
       .def_readwrite("max_disk_fraction", &PythonConfig::max_disk_fraction,
                      "of the free space, that the output may take; 0: not checked")
       .def_readwrite("network_path", &PythonConfig::network_path, "a network file, or 'nearest'")
@@ -209,6 +211,22 @@ void bind_job(py::module_& m) {
       .def_readonly("memory_mb", &PythonProgress::memory_mb, "MiB of frames in flight")
       .def_readonly("warnings", &PythonProgress::warnings, "of this run so far")
       .def_readonly("monitor", &PythonProgress::monitor, "as given to Job.run()");
+  py::class_<RateFindings::Passage>(m, "BoundPassage", "Frames made coarser than asked for.")
+      .def_readonly("first_frame", &RateFindings::Passage::first_frame)
+      .def_readonly("frames", &RateFindings::Passage::frames)
+      .def_readonly("crf", &RateFindings::Passage::crf, "mean");
+  py::class_<RateFindings>(m, "DiskBudgetReport",
+                           "What disk_ratio did in one run; bytes are the video's packets.")
+      .def_readonly("segments", &RateFindings::segments)
+      .def_readonly("bytes", &RateFindings::bytes)
+      .def_readonly("share", &RateFindings::share, "bytes that they might have taken")
+      .def_readonly("bound_segments", &RateFindings::bound_segments,
+                    "of them, made coarser than asked for")
+      .def_readonly("bound_bytes", &RateFindings::bound_bytes, "of those")
+      .def_readonly("bound_share", &RateFindings::bound_share, "of those")
+      .def_readonly("reencoded_segments", &RateFindings::reencoded_segments,
+                    "of those, encoded twice")
+      .def_readonly("bound", &RateFindings::bound, "passages, at most 64");
   py::class_<Report>(m, "Report", "What a finished job did and took.")
       .def_readonly("frames", &Report::frames, "in the output")
       .def_readonly("resumed_frames", &Report::resumed_frames, "of them, done by earlier runs")
@@ -223,6 +241,9 @@ void bind_job(py::module_& m) {
       .def_readonly("write_seconds", &Report::write_seconds)
       .def_readonly("cpu_seconds", &Report::cpu_seconds, "of the whole process meanwhile")
       .def_readonly("peak_frames_mb", &Report::peak_frames_mb, "MiB of frames in flight")
+      .def_readonly("budget_bytes", &Report::budget_bytes,
+                    "the most the output could have by disk_ratio; 0: no limit")
+      .def_readonly("rates", &Report::rates, "what the budget did in this run")
       .def_readonly("peak_rss_mb", &Report::peak_rss_mb, "MiB, of the process since it began")
       .def_readonly("device", &Report::device)
       .def_readonly("warnings", &Report::warnings)
@@ -243,6 +264,8 @@ void bind_job(py::module_& m) {
       .def_readonly("pixel_format", &PlanSummary::pixel_format, "of the output")
       .def_readonly("frame_rate", &PlanSummary::frame_rate, "mean, 1/s")
       .def_readonly("expected_bytes", &PlanSummary::expected_bytes, "of the output, estimate")
+      .def_readonly("budget_bytes", &PlanSummary::budget_bytes,
+                    "the most the output may have by disk_ratio; 0: no limit")
       .def_readonly("warnings", &PlanSummary::warnings)
       .def_readonly("encoder", &PlanSummary::encoder)
       .def_readonly("enhancer", &PlanSummary::enhancer)

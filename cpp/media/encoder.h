@@ -11,9 +11,9 @@ namespace streamvsr {
 
 // Everything that decides the packets. Frozen by the plan: the same settings give the same bytes.
 struct EncoderSettings {
-  std::string codec = "h264";  // h264, hevc, ffv1
+  std::string codec = "h264";  // h264, hevc, av1, ffv1
   double crf = -1.0;           // quality; negative: the codec's default below; not for ffv1
-  std::string preset;          // encoder's own; empty: medium; not for ffv1
+  std::string preset;  // x264's names, for av1 SVT-AV1's numbers too; empty: medium; not for ffv1
   std::map<std::string, std::string> options;  // FFmpeg's names of further options
   int threads = 1;    // >= 1; part of the result: other counts give other packets
   int lookahead = 0;  // frames, of the rate control; 0: the preset's. A user's option wins.
@@ -36,6 +36,19 @@ const AVCodec& find_encoder(const std::string& codec);
 // The crf that a codec has where none is asked for; negative for a lossless one.
 double default_crf(const std::string& codec);
 
+// How an encoder's bytes follow its crf.
+struct RateCurve {
+  double halved_by;  // steps of crf, roughly
+  double most;       // the largest crf
+  double relative;   // bytes at the default crf, h264's being 1
+  bool steerable;    // the crf may be changed from frame to frame
+  double blind;      // frames that it looks ahead by, usually; where steerable
+};
+// Null for a lossless codec.
+const RateCurve* rate_curve(const std::string& codec);
+// The first of the user's options that would set another rate control than crf; empty: none does.
+std::string other_rate_control(const std::map<std::string, std::string>& options);
+
 // The encoder's format that keeps most of a source format, or the one asked for by name.
 // Throws kConfig for a name that is unknown or not taken, listing those that are.
 AVPixelFormat choose_pixel_format(const std::string& codec, AVPixelFormat source,
@@ -48,9 +61,16 @@ class Encoder {
  public:
   // Throws kConfig where the encoder refuses the settings, with its own words.
   explicit Encoder(const EncoderSettings& settings);
+  ~Encoder();
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
 
   // Frames in pts order; null drains: receive() then gives all that is left.
   void send(const AVFrame* frame);
+  // For the next frames given; of a codec whose RateCurve is steerable.
+  void set_crf(double crf);
+  // Frames between one's encoding and its packet, at most.
+  int lag() const;
   // The next finished packet; false when it wants more frames or is drained.
   bool receive(AVPacket& packet);
 
@@ -63,6 +83,7 @@ class Encoder {
  private:
   std::unique_ptr<LogSink> log_;
   CodecPtr codec_;
+  bool given_ = false;  // a picture
 };
 
 }  // namespace streamvsr

@@ -12,7 +12,7 @@ Figures Job::figures() const {
   Figures f;
   const State state = state_.load();
   f.running = state == State::kRunning;
-  f.frames_done = shared_->frames_written.load();
+  f.frames_done = shared_->frames_done.load();
   f.frames_total = plan_.frames;
   f.resumed_frames = from_ ? from_->source.delivered : 0;
   f.segments_done = shared_->segments_done.load();

@@ -61,6 +61,7 @@ Identity identify(const JobPlan& plan, const Input& input, const std::string& en
       {"encoder_threads", std::to_string(e.threads)},
       {"pixel_format", av_get_pix_fmt_name(e.format)},
       {"output size", std::to_string(e.width) + "x" + std::to_string(e.height)},
+      {"disk_ratio", config.disk_ratio > 0.0 ? number(config.disk_ratio) : "none"},
       {"segment_seconds", number(config.segment_seconds)},
       {"model", config.network_file.empty() ? config.network : sha256_of_file(config.network_file)},
       {"precision", config.precision},
@@ -108,6 +109,7 @@ std::string plan_hash(const JobPlan& plan) {
                                      {"fragment_frames", plan.fragment_frames},
                                      {"segment_frames", plan.segment_frames},
                                      {"segment_ends", plan.segment_ends},
+                                     {"disk_shares", plan.budget.shares},
                                      {"reorder_depth", plan.reorder_depth},
                                      {"streams", streams}};
   return sha256(everything.dump());

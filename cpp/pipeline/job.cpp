@@ -110,6 +110,7 @@ PlanSummary Job::summary() const {
   s.pixel_format = av_get_pix_fmt_name(plan_.encoder.format);
   s.frame_rate = av_q2d(plan_.frame_rate);
   s.expected_bytes = plan_.expected_bytes;
+  s.budget_bytes = plan_.budget.output_bytes;
   s.warnings = plan_.warnings;
   s.encoder = describe_encoder(plan_.encoder);
   s.enhancer = enhancer_description_;
@@ -187,8 +188,8 @@ Checkpoint Job::run_stages(const Checkpoint& from, PartFile& part,
         if (stop_.requested())
           shared_->fail(std::make_exception_ptr(
               Error(ErrorKind::kStopped,
-                    "stopped after " + std::to_string(shared_->frames_written.load()) +
-                        " of about " + std::to_string(plan_.frames) + " frames",
+                    "stopped after " + std::to_string(shared_->frames_done.load()) + " of about " +
+                        std::to_string(plan_.frames) + " frames",
                     plan_.config.output)));
         if (tick) tick(progress());
       }
@@ -197,12 +198,13 @@ Checkpoint Job::run_stages(const Checkpoint& from, PartFile& part,
     }
   }  // the stages are joined here
   shared_->rethrow();
-  report.frames = shared_->frames_written.load();
+  report.frames = shared_->frames_done.load();
   report.damaged_frames = shared_->damaged.load();
   report.run_warnings = shared_->warnings();
   report.warnings.insert(report.warnings.end(), report.run_warnings.begin(),
                          report.run_warnings.end());
   report.segments = shared_->segments_done.load();
+  report.rates = shared_->rates();
   report.read_seconds = shared_->reading.now().busy;
   report.compute_seconds = shared_->computing.now().busy;
   report.write_seconds = shared_->writing.now().busy;
@@ -250,6 +252,7 @@ Report Job::run(const std::function<void(const Progress&)>& tick,
   report.warnings = plan_.warnings;
   report.enhancer = enhancer_description_;
   report.encoder = describe_encoder(plan_.encoder);
+  report.budget_bytes = plan_.budget.output_bytes;
   run_under_lock(tick, interval, report);
   report.bytes_read = shared_->video_bytes_read.load() + shared_->copied_bytes_read.load();
   report.bytes_written = shared_->bytes_written.load();
@@ -286,7 +289,7 @@ void Job::run_under_lock(const std::function<void(const Progress&)>& tick,
       from.mixed = from.mixed || from.identity.environment != plan_.identity.environment;
       from.identity.environment = plan_.identity.environment;
     }
-    shared_->frames_written = shared_->durable_frames = from.source.delivered;
+    shared_->frames_done = shared_->durable_frames = from.source.delivered;
     shared_->segments_done = from.segments_done;
     shared_->durable_bytes = from.stage == Stage::kRunning ? from.part.bytes : Shared::kUncut;
   }

@@ -62,6 +62,8 @@ struct Report {
   std::vector<std::string> run_warnings;  // of them, those that came up while running
   std::string enhancer;
   std::string encoder;
+  std::int64_t budget_bytes = 0;  // the most the output could have; 0: no limit
+  RateFindings rates;             // what the budget did in this run's segments
 };
 
 // The plan as a user reads it.
@@ -76,6 +78,7 @@ struct PlanSummary {
   std::string pixel_format;         // of the output
   double frame_rate = 0.0;          // mean, 1/s
   std::int64_t expected_bytes = 0;  // of the output, estimate
+  std::int64_t budget_bytes = 0;    // the most it may have; 0: no limit
   std::vector<std::string> warnings;
   std::string encoder, enhancer;
   std::vector<std::string> copied_streams;  // "audio aac eng", ...

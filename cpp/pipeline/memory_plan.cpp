@@ -23,6 +23,9 @@ constexpr std::size_t kSparePictures = 5;
 // A fragment is held as packets and once more by the muxer, whose buffer grows by half its size.
 constexpr std::size_t kCopies = 3;
 
+// What decoding packets of ours takes beside the reference pictures.
+constexpr int kOwnPictures = 4;
+
 std::size_t in_mib(const std::size_t bytes) { return (bytes + kMiB - 1) / kMiB; }
 std::string mib(const std::size_t bytes) { return std::to_string(in_mib(bytes)); }
 
@@ -33,8 +36,14 @@ std::size_t packets_share(const MemoryNeeds& needs, const EncoderSettings& encod
   const std::size_t largest = encoder.codec == "ffv1" ? picture * 11 / 10 : picture / 2;
   const std::size_t second = static_cast<std::size_t>(needs.fragment_frames) * largest;
   const std::size_t video = std::min(second, kFragmentBytes) + largest;
-  if (!needs.copied_streams) return kCopies * video;
-  return kCopies * (video + kCopiedBytes) + PacketSource::kMostPending;
+  std::size_t bytes = kCopies * video;
+  if (needs.copied_streams) bytes += kCopies * kCopiedBytes + PacketSource::kMostPending;
+  // Those of a segment, and a decoder for them beside the encoder: they may have to be encoded
+  // again.
+  if (needs.held > 0)
+    bytes += needs.held + largest +
+             static_cast<std::size_t>(encoder_load(encoder).references + kOwnPictures) * picture;
+  return bytes;
 }
 
 // All but `source` and `enhanced`.
@@ -45,6 +54,7 @@ MemoryPlan fixed_parts(const MemoryNeeds& needs, const EncoderSettings& encoder,
   plan.decoder = decoder_bytes(needs.decoder, decoder_threads) +
                  static_cast<std::size_t>(needs.look_back) * needs.source_picture;
   plan.encoder = encoder_bytes(encoder) + needs.encoded_picture;
+  plan.held = needs.held;
   plan.packets = packets_share(needs, encoder);
   plan.fixed = kFixed + kProbing * std::min(needs.source_bytes, kProbed);
   plan.workspace = needs.workspace;

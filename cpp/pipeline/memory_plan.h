@@ -15,6 +15,7 @@ struct MemoryPlan {
   std::size_t limit = 0;      // max_memory_mb
   std::size_t decoder = 0;    // pictures and packets inside it
   std::size_t encoder = 0;    // pictures and packets inside it
+  std::size_t held = 0;       // of the packets below, those that wait for their segment's end
   std::size_t packets = 0;    // between encoder, source and file
   std::size_t fixed = 0;      // beside all these: tables, stacks, what the allocator keeps
   std::size_t source = 0;     // pictures from the decoder on until they are enhanced
@@ -37,7 +38,8 @@ struct MemoryNeeds {
   int look_back = 0;                 // pictures that it is given again when a job goes on
   int fragment_frames = 1;
   bool copied_streams = false;
-  std::size_t source_bytes = 0;        // of the file
+  std::size_t source_bytes = 0;  // of the file
+  std::size_t held = 0;          // bytes of packets that wait for their segment's end; 0: none do
   bool decoder_threads_given = false;  // asked for by the user: not to be lowered
   bool encoder_threads_given = false;
 };

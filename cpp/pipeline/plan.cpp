@@ -42,6 +42,13 @@ void check_config(const JobConfig& config) {
     refuse("max_memory_mb must be at least 64, not " + std::to_string(config.max_memory_mb));
   if (!(config.max_disk_fraction >= 0.0 && config.max_disk_fraction <= 1.0))
     refuse("max_disk_fraction must lie in 0..1, not " + std::to_string(config.max_disk_fraction));
+  if (!(config.disk_ratio == 0.0 || (config.disk_ratio > 1.0 && std::isfinite(config.disk_ratio))))
+    refuse("disk_ratio must be above 1, not " + std::to_string(config.disk_ratio));
+  if (const std::string other = other_rate_control(config.encoder_options);
+      config.disk_ratio > 0.0 && !other.empty())
+    refuse("the encoder option '" + other +
+           "' sets a rate control that the disk budget cannot steer; leave it out, or lift the "
+           "budget with disk_ratio=None (--disk-ratio none)");
   for (const auto& [name, threads] : {std::pair{"encoder_threads", config.encoder_threads},
                                       std::pair{"decoder_threads", config.decoder_threads}})
     if (threads < 0 || threads > kMostThreads)
@@ -158,6 +165,14 @@ Clock make_clock(const Input& input, const SourceIndex& index, const Container c
   return clock;
 }
 
+// Of a copied stream, at most about.
+double packets_per_second(const AVCodecParameters& stream) {
+  if (stream.codec_type != AVMEDIA_TYPE_AUDIO) return 2.0;
+  constexpr double kUsual = 50.0;
+  if (stream.frame_size <= 0 || stream.sample_rate <= 0) return kUsual;
+  return std::max(kUsual, static_cast<double>(stream.sample_rate) / stream.frame_size);
+}
+
 void describe_source(const Input& input, const Decoder& decoder, JobPlan& plan) {
   const AVStream& stream = input.stream(input.video_index());
   const AVFrame& first = *decoder.first_frame();
@@ -220,11 +235,33 @@ void share_memory(const JobConfig& asked, const SourceIndex& index, const Input&
   needs.source_bytes =
       static_cast<std::size_t>(std::max<std::int64_t>(0, avio_size(input.format().pb)));
   needs.copied_streams = input.stream_count() > 1;
+  if (asked.disk_ratio > 0.0)
+    needs.held = DiskBudget::held_bytes(planes_bytes(plan.output_format),
+                                        av_q2d(plan.frame_rate) * asked.segment_seconds);
   needs.decoder_threads_given = asked.decoder_threads != 0;
   needs.encoder_threads_given = asked.encoder_threads != 0;
   plan.memory = plan_memory(needs, plan.encoder, plan.decoder.threads);
   plan.decoder.most_bytes = plan.memory.decoder + plan.memory.limit - plan.memory.used();
   if (!plan.memory.change.empty()) plan.warnings.push_back(plan.memory.change);
+}
+
+BudgetBasis budget_basis(const JobPlan& plan, const Input& input) {
+  BudgetBasis basis;
+  basis.ratio = plan.config.disk_ratio;
+  basis.codec = plan.encoder.codec;
+  basis.crf = plan.encoder.crf;
+  basis.width = plan.output_format.width;
+  basis.height = plan.output_format.height;
+  basis.source_width = plan.source_format.width;
+  basis.source_height = plan.source_format.height;
+  basis.input_bytes = avio_size(input.format().pb);
+  basis.duration = plan.duration;
+  basis.frame_rate = av_q2d(plan.frame_rate);
+  basis.streams = static_cast<int>(plan.streams.streams.size());
+  for (const PlannedStream& planned : plan.streams.streams)
+    if (planned.action != StreamAction::kEnhance)
+      basis.audio_packets += packets_per_second(*input.stream(planned.input).codecpar);
+  return basis;
 }
 
 }  // namespace
@@ -344,10 +381,13 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
       std::max<std::int64_t>(1, std::llround(std::min(rate * config.segment_seconds, 1e9)));
   plan.segment_ends =
       cut_segments(index, stream.time_base, config.segment_seconds, plan.segment_frames);
+  plan.budget = plan_budget(budget_basis(plan, input), index, plan.segment_ends);
   plan.expected_bytes =
       estimate_output({encoder.codec, encoder.crf, encoder.preset, plan.source_format.width,
                        plan.source_format.height, plan.output_format, plan.frames,
                        index.total_bytes, static_cast<std::int64_t>(avio_size(input.format().pb))});
+  if (plan.budget.limited())
+    plan.expected_bytes = std::min(plan.expected_bytes, plan.budget.output_bytes);
   plan.identity = identify(plan, input, enhancer.describe());
   plan.watch->check();
   return plan;

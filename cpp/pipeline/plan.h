@@ -15,6 +15,7 @@
 #include "media/part_muxer.h"
 #include "media/source_index.h"
 #include "media/streams.h"
+#include "pipeline/disk_budget.h"
 #include "pipeline/identity.h"
 #include "pipeline/memory_plan.h"
 
@@ -52,6 +53,7 @@ struct JobConfig {
   int decoder_threads = 0;         // 0: one per core
   double segment_seconds = 10.0;   // of source time; > 0
   int max_memory_mb = 1024;        // of frames and packets in flight; >= 64
+  double disk_ratio = 3.0;         // (input + output) / input, at most; 0: no limit
   double max_disk_fraction = 0.8;  // of the free space, that the output may take; 0: unchecked
 };
 
@@ -78,6 +80,7 @@ struct JobPlan {
   std::int64_t segment_frames = 1;
   std::vector<std::int64_t>
       segment_ends;  // first frame after each planned segment; beyond them every segment_frames
+  DiskBudget budget;
   std::string source_codec;
   std::vector<std::string> copied_streams;  // what is not enhanced and carried, for people
   std::vector<std::string> warnings;

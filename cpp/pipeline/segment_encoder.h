@@ -5,9 +5,12 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "media/packets.h"
 #include "pipeline/plan.h"
+#include "pipeline/rate_control.h"
 
 namespace streamvsr {
 
@@ -30,8 +33,26 @@ struct EncoderMark {
   bool operator==(const EncoderMark&) const = default;
 };
 
+// What a disk budget made of a segment.
+struct SegmentRate {
+  std::int64_t first_frame = 0, frames = 0;
+  std::int64_t share = 0;  // bytes it might take
+  std::int64_t bytes = 0;  // that it took
+  double crf = 0.0;        // mean
+  bool bound = false;      // coarser than asked for
+  bool reencoded = false;  // see Note [too large]
+};
+
 // Purpose: feeds frames to the encoder of their segment and hands out its packets with pts, dts and
 // duration on the .part's clock. Thread-safety: none.
+//
+// Note [budget]: under a disk budget a segment's packets are handed out when all of them are
+// there. Until then RateControl chooses the quality of what is still to be encoded. Encoders that
+// cannot change it as they run are drained and made anew a few times in a segment (runs). Where the
+// packets become too many to hold, the segment's budget ends there and one for its rest begins.
+//
+// Note [too large]: where the packets of a segment pass its share all the same, they are decoded
+// and encoded again, coarser, the last run first. Their number and pts stay, hence all dts too.
 //
 // Note [dts]: an encoder's own dts start anew with each segment and are not monotonic for variable
 // frame rates. Ours are the pts in rising order, delayed by the encoder's reorder depth d: packet n
@@ -50,12 +71,25 @@ class SegmentEncoder {
   void encode(SourcePicture picture, bool last_in_segment, PacketSink& out);
   // Drains what is left of an open segment.
   void finish_segment(PacketSink& out);
-  bool segment_open() const { return fed_; }
+  bool segment_open() const { return fed_ || !held_.empty(); }
+  // Pictures encoded so far, of the whole film.
+  std::int64_t frames_done() const { return packets_; }
+  // The segment that ended last, under a disk budget; once.
+  std::optional<SegmentRate> take_rate() { return std::exchange(ended_, std::nullopt); }
   // Between segments: where they stand.
   EncoderMark mark() const { return {packets_, first_pts_, {pts_.begin(), pts_.end()}, last_dts_}; }
 
  private:
+  void open();
+  void drain(PacketSink& out);
   void receive(PacketSink& out);
+  void hold(PacketPtr packet);
+  void begin_budget();
+  void end_budget(std::int64_t share, PacketSink& out);
+  void make_smaller(std::int64_t share);
+  void reencode_run(std::size_t run, std::int64_t most);
+  std::int64_t run_bytes(std::size_t run) const;
+  SegmentShare share_from(std::int64_t frame) const;
   std::int64_t next_dts();
   std::int64_t nominal_duration() const;
 
@@ -70,6 +104,16 @@ class SegmentEncoder {
   std::optional<std::int64_t> first_pts_;
   std::int64_t last_dts_;
   std::map<std::int64_t, std::int64_t> durations_;  // of frames in the encoder, by pts
+
+  // Under a disk budget, of the open segment:
+  std::optional<RateControl> rate_;
+  SegmentRate segment_;
+  std::optional<SegmentRate> ended_;
+  std::map<std::int64_t, std::size_t> places_;  // of frames in the encoder, by pts
+  std::vector<PacketPtr> held_;
+  std::int64_t held_bytes_ = 0;
+  std::int64_t most_held_;
+  std::vector<std::size_t> runs_;  // the place in held_ where each begins
 };
 
 }  // namespace streamvsr

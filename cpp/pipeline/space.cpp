@@ -106,7 +106,11 @@ std::int64_t estimate_output(const JobConfig& config, const Enhancer& enhancer,
   basis.frames = static_cast<std::int64_t>(index.packets.size());
   basis.video_bytes = index.total_bytes;
   basis.input_bytes = avio_size(input.format().pb);
-  return estimate_output(basis);
+  const std::int64_t expected = estimate_output(basis);
+  if (config.disk_ratio <= 0.0) return expected;
+  return std::min(expected,
+                  rounded((config.disk_ratio - 1.0) * static_cast<double>(basis.input_bytes)) +
+                      DiskBudget::kSlack);
 }
 
 std::int64_t largest_file_of(const std::int64_t file_system) {

@@ -1,5 +1,8 @@
 #include "pipeline/stages.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace streamvsr {
 
 void StageClock::change(const State next) {
@@ -48,6 +51,48 @@ void Shared::warn(std::string warning) {
 std::vector<std::string> Shared::warnings() const {
   const Lock lock(mutex_);
   return warnings_;
+}
+
+void RateFindings::add(const SegmentRate& rate) {
+  ++segments;
+  bytes += rate.bytes;
+  share += rate.share;
+  if (rate.reencoded) ++reencoded_segments;
+  if (!rate.bound) return;
+  ++bound_segments;
+  bound_bytes += rate.bytes;
+  bound_share += rate.share;
+  bound.push_back({rate.first_frame, rate.frames, rate.crf});
+  const auto join = [this](const std::size_t i) {
+    Passage& a = bound[i];
+    const Passage& b = bound[i + 1];
+    const auto of_a = static_cast<double>(a.frames);
+    const auto of_b = static_cast<double>(b.frames);
+    a.crf = (a.crf * of_a + b.crf * of_b) / std::max(1.0, of_a + of_b);
+    a.frames = b.first_frame + b.frames - a.first_frame;
+    bound.erase(bound.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+  };
+  const auto gap = [this](const std::size_t i) {
+    return bound[i + 1].first_frame - bound[i].first_frame - bound[i].frames;
+  };
+  if (const std::size_t n = bound.size();
+      n > 1 && gap(n - 2) == 0 && std::abs(bound[n - 1].crf - bound[n - 2].crf) < kAlike)
+    join(n - 2);
+  if (bound.size() <= kMostPassages) return;
+  std::size_t nearest = 0;
+  for (std::size_t i = 1; i + 1 < bound.size(); ++i)
+    if (gap(i) < gap(nearest)) nearest = i;
+  join(nearest);
+}
+
+void Shared::note(const SegmentRate& rate) {
+  const Lock lock(mutex_);
+  rates_.add(rate);
+}
+
+RateFindings Shared::rates() const {
+  const Lock lock(mutex_);
+  return rates_;
 }
 
 void Shared::leave() {

@@ -56,6 +56,24 @@ class StageClock {
   StageTimes done_ GUARDED_BY(mutex_);
 };
 
+// What a disk budget did in one run.
+struct RateFindings {
+  // Passages made coarser than asked for: neighbours of about the same quality are joined, and
+  // where there would be more than kMostPassages, the two with the smallest gap.
+  static constexpr std::size_t kMostPassages = 64;
+  static constexpr double kAlike = 1.0;  // crf
+  struct Passage {
+    std::int64_t first_frame = 0, frames = 0;
+    double crf = 0.0;  // mean
+  };
+  std::vector<Passage> bound;
+  std::int64_t segments = 0, bound_segments = 0, reencoded_segments = 0;
+  std::int64_t bytes = 0, share = 0;              // of all segments
+  std::int64_t bound_bytes = 0, bound_share = 0;  // of those that were made coarser
+
+  void add(const SegmentRate& rate);
+};
+
 // What the stages of one run share. Thread-safety: as each member says.
 struct Shared {
   // The most bytes of source and of enhanced pictures between the decoder and the encoder.
@@ -68,8 +86,8 @@ struct Shared {
   ByteQueue<Item> read{source};
   ByteQueue<Item> computed{enhanced};
   StageClock reading, computing, writing;
-  StopFlag abort;                               // ends tiles early once a stage has failed
-  std::atomic<std::int64_t> frames_written{0};  // in the file, by this run or an earlier one
+  StopFlag abort;                            // ends tiles early once a stage has failed
+  std::atomic<std::int64_t> frames_done{0};  // encoded, by this run or an earlier one
   std::atomic<std::int64_t> segments_done{0};
   std::atomic<std::int64_t> durable_frames{0};  // that a later run need not do again
   std::atomic<std::int64_t> durable_bytes{0};   // of the `.part`, or kUncut
@@ -88,6 +106,9 @@ struct Shared {
   // Notes what a user should know while the job runs.
   void warn(std::string warning);
   std::vector<std::string> warnings() const;
+  // Notes what the disk budget made of a segment.
+  void note(const SegmentRate& rate);
+  RateFindings rates() const;
   // Waits until all stages left or the time is over.
   void wait_left(std::chrono::milliseconds time);
 
@@ -98,6 +119,7 @@ struct Shared {
   int left_ GUARDED_BY(mutex_) = 0;
   std::exception_ptr first_ GUARDED_BY(mutex_);
   std::vector<std::string> warnings_ GUARDED_BY(mutex_);
+  RateFindings rates_ GUARDED_BY(mutex_);
 };
 
 // Runs a stage's work on a frame; an Error on its way out learns which frame it was.

@@ -50,6 +50,8 @@ class Writer final : private PacketSink {
     encoder_.encode(std::move(item.picture), item.mark.has_value(), *this);
     memory = {};
     ++frames_;
+    note_rate();
+    shared_.frames_done = encoder_.frames_done();
     if (item.mark) end_segment(*item.mark);
   }
 
@@ -69,10 +71,12 @@ class Writer final : private PacketSink {
     watch_.check();
     if (encoder_.segment_open()) {
       encoder_.finish_segment(*this);
+      note_rate();
       if (!video_.empty()) write();
       ++checkpoint_.segments_done;
       ++shared_.segments_done;
     }
+    shared_.frames_done = encoder_.frames_done();
     // What the other streams hold after the last picture, a second at a time.
     for (std::int64_t time; (time = packets_.next_time()) != AV_NOPTS_VALUE;) {
       shared_.abort.check();
@@ -90,6 +94,11 @@ class Writer final : private PacketSink {
   }
 
  private:
+  // What the disk budget made of a segment that ended.
+  void note_rate() {
+    if (const auto rate = encoder_.take_rate()) shared_.note(*rate);
+  }
+
   // A fragment ends by its time, or by its bytes.
   void push_back(OutPacket packet) override {
     video_bytes_ += packet_bytes(*packet.packet);
@@ -106,12 +115,10 @@ class Writer final : private PacketSink {
     std::vector<OutPacket> copied;
     while (!packets_.pull(bound, plan_.part.video_time_base, copied, kCopiedBytes))
       write_fragment(std::exchange(copied, {}));
-    const auto count = static_cast<std::int64_t>(video_.size());
     std::vector<OutPacket> fragment = std::exchange(video_, {});
     std::move(copied.begin(), copied.end(), std::back_inserter(fragment));
     video_bytes_ = 0;
     write_fragment(std::move(fragment));
-    shared_.frames_written += count;
   }
 
   void write_fragment(std::vector<OutPacket> fragment) {

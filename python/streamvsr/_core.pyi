@@ -12,9 +12,11 @@ import typing
 import numpy
 
 __all__: list[str] = [
+    "BoundPassage",
     "ChapterInfo",
     "DeviceMemory",
     "DeviceUse",
+    "DiskBudgetReport",
     "Figures",
     "Job",
     "JobConfig",
@@ -633,6 +635,13 @@ class JobConfig:
     @device.setter
     def device(self, arg0: str) -> None: ...
     @property
+    def disk_ratio(self) -> float:
+        """
+        (input + output) / input, at most; 0: no limit
+        """
+    @disk_ratio.setter
+    def disk_ratio(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
     def encoder_options(self) -> dict[str, str]: ...
     @encoder_options.setter
     def encoder_options(self, arg0: collections.abc.Mapping[str, str]) -> None: ...
@@ -804,10 +813,68 @@ class Progress:
         of this run so far
         """
 
+class BoundPassage:
+    """
+    Frames made coarser than asked for.
+    """
+    @property
+    def crf(self) -> float:
+        """
+        mean
+        """
+    @property
+    def first_frame(self) -> int: ...
+    @property
+    def frames(self) -> int: ...
+
+class DiskBudgetReport:
+    """
+    What disk_ratio did in one run; bytes are the video's packets.
+    """
+    @property
+    def bound(self) -> list[BoundPassage]:
+        """
+        passages, at most 64
+        """
+    @property
+    def bound_bytes(self) -> int:
+        """
+        of those
+        """
+    @property
+    def bound_segments(self) -> int:
+        """
+        of them, made coarser than asked for
+        """
+    @property
+    def bound_share(self) -> int:
+        """
+        of those
+        """
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def reencoded_segments(self) -> int:
+        """
+        of those, encoded twice
+        """
+    @property
+    def segments(self) -> int: ...
+    @property
+    def share(self) -> int:
+        """
+        bytes that they might have taken
+        """
+
 class Report:
     """
     What a finished job did and took.
     """
+    @property
+    def budget_bytes(self) -> int:
+        """
+        the most the output could have by disk_ratio; 0: no limit
+        """
     @property
     def bytes_read(self) -> int: ...
     @property
@@ -845,6 +912,11 @@ class Report:
         MiB, of the process since it began
         """
     @property
+    def rates(self) -> DiskBudgetReport:
+        """
+        what the budget did in this run
+        """
+    @property
     def read_seconds(self) -> float:
         """
         busy, without waits; so the next two
@@ -872,6 +944,11 @@ class Plan:
     """
     What was decided before the first frame.
     """
+    @property
+    def budget_bytes(self) -> int:
+        """
+        the most the output may have by disk_ratio; 0: no limit
+        """
     @property
     def copied_streams(self) -> list[str]: ...
     @property

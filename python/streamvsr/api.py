@@ -251,6 +251,7 @@ def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobCo
     job.segment_seconds = float(config.segment_seconds)
     job.max_memory_mb = config.max_memory_mb
     job.max_vram_mb = config.max_vram_mb
+    job.disk_ratio = config.disk_ratio or 0.0
     job.max_disk_fraction = config.max_disk_fraction or 0.0
     job.network_path, job.passes = choice.network_path, choice.passes
     if choice.identity is None and choice.function is not None and job.resume == "auto":

@@ -159,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from streamvsr.command import fraction, pair
+    from streamvsr.command import number_or_none, pair
     from streamvsr.config import CODECS, CONTAINERS, DEVICES, ENGINES, PRECISIONS, SCALES
 
     parser = commands.add_parser(
@@ -204,7 +204,12 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     add = parser.add_argument_group("video of the output").add_argument
     add("--codec", default="h264", metavar="|".join(CODECS), help="(default: h264)")
-    add("--crf", type=float, metavar="0-51", help="quality, 0 best (default: h264 18, hevc 20)")
+    add(
+        "--crf",
+        type=float,
+        metavar="0-51",
+        help="quality, 0 best; av1 1-63 (default: h264 18, hevc 20, av1 25)",
+    )
     add(
         "--encoder-preset", metavar="NAME",
         help="ultrafast to placebo (default: medium)",
@@ -230,7 +235,12 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="warn and take less beyond so much memory (default: 90 %% of what there is)",
     )  # fmt: skip
     add(
-        "--max-disk-fraction", type=fraction, default=0.8, metavar="0-1|none",
+        "--disk-ratio", type=number_or_none, default=3.0, metavar="X|none",
+        help="most that input and output together may take, as a multiple of the input "
+        "(default: 3.0); none: any size",
+    )  # fmt: skip
+    add(
+        "--max-disk-fraction", type=number_or_none, default=0.8, metavar="0-1|none",
         help="most of the free disk space that the job may take (default: 0.8); none: not checked",
     )  # fmt: skip
     add(
@@ -269,6 +279,7 @@ def _config(options: argparse.Namespace) -> StreamingConfig:
         max_memory_mb=options.max_memory_mb,
         max_vram_mb=options.max_vram_mb,
         memory_warning_mb=options.memory_warning_mb,
+        disk_ratio=options.disk_ratio,
         max_disk_fraction=options.max_disk_fraction,
         encoder_threads=options.encoder_threads,
         decoder_threads=options.decoder_threads,

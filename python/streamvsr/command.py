@@ -44,7 +44,7 @@ def _option(option: str, value: str) -> list[str]:
     return [f"{option}={value}"] if value.startswith("-") else [option, value]
 
 
-def fraction(text: str) -> float | None:
+def number_or_none(text: str) -> float | None:
     """A number, or None for "none", as an argument of the command line."""
     try:
         return None if text.lower() == "none" else float(text)

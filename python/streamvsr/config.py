@@ -13,7 +13,9 @@ from streamvsr._names import unknown
 from streamvsr.errors import ConfigError
 from streamvsr.networks import check_object
 
-CODECS: tuple[str, ...] = ("h264", "hevc", "ffv1")
+CODECS: tuple[str, ...] = ("h264", "hevc", "av1", "ffv1")
+# The largest crf of each codec that has one.
+_MOST_CRF = {"h264": 51, "hevc": 51, "av1": 63}
 CONTAINERS: tuple[str, ...] = ("mp4", "mov", "mkv")
 PRECISIONS: tuple[str, ...] = ("auto", "bf16", "fp16", "fp32")
 ENGINES: tuple[str, ...] = ("auto", "rows", "torch")
@@ -49,11 +51,12 @@ class StreamingConfig:
         device: Where the network runs: "auto" (an accelerator where torch has one, else the CPU),
             "cpu", "cuda" or "cuda:1" and so on. Where the device is missing or cannot run
             the network, the CPU does, with a warning. Default "auto".
-        codec: Of the output's video: "h264", "hevc" or "ffv1" (lossless; mkv only). Default "h264".
-        crf: Constant quality, 0 (best) to 51. None, the default: 18 for h264, 20 for hevc. Not for
-            ffv1.
-        encoder_preset: Effort of the h264 and hevc encoders, "ultrafast" to "placebo". None, the
-            default: "medium". Not for ffv1.
+        codec: Of the output's video: "h264", "hevc", "av1" (not in mov) or "ffv1" (lossless; mkv
+            only, and disk_ratio must be None). Default "h264".
+        crf: Quality, 0 (best) to 51, for av1 1 to 63: constant where disk_ratio leaves room for it.
+            None, the default: 18 for h264, 20 for hevc, 25 for av1. Not for ffv1.
+        encoder_preset: Effort of the encoder, "ultrafast" to "placebo". None, the default:
+            "medium". Not for ffv1.
         pixel_format: FFmpeg's name of the output's pixel format, such as "yuv420p10le". None, the
             default: that of the source, or the nearest one the encoder takes.
         encoder_options: Further options of the encoder, by FFmpeg's names; empty by default.
@@ -77,6 +80,10 @@ class StreamingConfig:
         memory_warning_mb: Resident memory of the process, 1 to 1048576 MB, beyond which it is
             warned once and fewer frames wait between the stages. None, the default: 90 % of the
             memory that the process may have.
+        disk_ratio: How many times as large as the input alone, and 1 MiB more, the input, the
+            output and the checkpoint may be together; above 1. Where crf would pass it, the
+            picture is made coarser, and the report says where; what could not hold a watchable
+            picture is refused before any work. None lifts it. Default 3.0.
         max_disk_fraction: The most of the output's free disk space that the job may take, above 0
             and up to 1; default 0.8. More than that by estimate is refused before any work; while
             running, the job warns and stops early before the disk is full. None checks nothing.
@@ -106,6 +113,7 @@ class StreamingConfig:
     max_memory_mb: int = 1024
     max_vram_mb: int = 6144
     memory_warning_mb: int | None = None
+    disk_ratio: float | None = 3.0
     max_disk_fraction: float | None = 0.8
     encoder_threads: int = 0
     decoder_threads: int = 0
@@ -131,8 +139,8 @@ class StreamingConfig:
         _choice("codec", self.codec, CODECS)
         _choice("container", self.container, CONTAINERS, none=True)
         _choice("encoder_preset", self.encoder_preset, ENCODER_PRESETS, none=True)
-        if self.crf is not None:
-            _number("crf", self.crf, 0, 51)
+        if self.crf is not None and self.codec in _MOST_CRF:
+            _number("crf", self.crf, 1 if self.codec == "av1" else 0, _MOST_CRF[self.codec])
         if self.codec == "ffv1":
             for name in ("crf", "encoder_preset"):
                 if getattr(self, name) is not None:
@@ -141,6 +149,11 @@ class StreamingConfig:
                     )
             if self.container in ("mp4", "mov"):
                 raise ConfigError(f"{self.container} cannot hold ffv1; use container 'mkv'")
+            if self.disk_ratio is not None:
+                raise ConfigError(
+                    "ffv1 is lossless: its size cannot be held within a disk budget; lift it with "
+                    "disk_ratio=None (--disk-ratio none), or choose another codec"
+                )
         if self.pixel_format is not None and not (
             isinstance(self.pixel_format, str) and self.pixel_format
         ):
@@ -154,6 +167,10 @@ class StreamingConfig:
         _integer("max_vram_mb", self.max_vram_mb, 16, 1 << 20)
         if self.memory_warning_mb is not None:
             _integer("memory_warning_mb", self.memory_warning_mb, 1, 1 << 20)
+        if self.disk_ratio is not None:
+            _number("disk_ratio", self.disk_ratio, 1, 1000)
+            if self.disk_ratio == 1:
+                raise ConfigError("disk_ratio must be above 1: the input alone takes all of 1")
         if self.max_disk_fraction is not None:
             _number("max_disk_fraction", self.max_disk_fraction, 0, 1)
             if self.max_disk_fraction == 0:

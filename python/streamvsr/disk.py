@@ -27,7 +27,8 @@ def calculate_disk_usage(
     and hevc the source's own coded bits for every pixel of the output and 0.1 bit more, doubled
     for every 6 steps of crf below the codec's default and halved for every 6 above, times 1.6 for
     the presets veryfast and faster; never more than for ffv1. To both come the other streams at
-    their size and the container. The estimate for h264 and hevc is no bound (docs/monitor.md).
+    their size and the container. Never more than disk_ratio allows; without one the estimate for
+    h264, hevc and av1 is no bound (docs/monitor.md).
 
     Args:
         input_path: A seekable regular file with video in it.

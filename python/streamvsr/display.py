@@ -113,6 +113,14 @@ def summary_text(source: str, result: ProcessResult) -> str:
         f"  size    {size_text(os.path.getsize(source))} in, "
         f"{size_text(report['output_bytes'])} out",
     ]
+    budget = report["disk_budget"]
+    if budget["bound_segments"]:
+        crfs = [passage["crf"] for passage in budget["bound"]]
+        lines.append(
+            f"  budget  {budget['bound_segments']} of {budget['segments']} segments are coarser "
+            f"than asked for, up to crf {max(crfs):.1f}, "
+            f"to stay within {size_text(budget['limit_bytes'])}"
+        )
     if report["damaged_frames"]:
         lines.append(f"  damage  {report['damaged_frames']} frames of the source")
     return "\n".join(lines)

@@ -85,7 +85,12 @@ def performance_report(plan: Plan, report: Report) -> dict[str, Any]:
     output_bytes. peak_frames_mb: frames and packets in flight; peak_memory_mb: resident memory of
     the process. width, height, output_width, output_height: pixels. enhancer, encoder: one line
     each. memory_plan_mb: what was planned before the work, see docs/memory.md. encoder_lookahead:
-    frames. What StreamingMonitor.report() adds is said there.
+    frames. disk_budget: what disk_ratio did: limit_bytes, the most the output could have (0: no
+    limit); of this run's segments segments, bytes and share_bytes (the video's packets, and the
+    most they could have), of those made coarser than crf asks bound_segments, bound_bytes and
+    bound_share_bytes, of those encoded twice reencoded_segments; bound: at most 64 passages, each
+    with first_frame, frames, first_second and its mean crf. What StreamingMonitor.report() adds is
+    said there.
     """
     done_now = report.frames - report.resumed_frames
     return {
@@ -112,4 +117,28 @@ def performance_report(plan: Plan, report: Report) -> dict[str, Any]:
         "encoder": report.encoder,
         "encoder_lookahead": plan.encoder_lookahead,
         "memory_plan_mb": {name: getattr(plan.memory, name) / (1 << 20) for name in _MEMORY_PLAN},
+        "disk_budget": _disk_budget(plan, report),
+    }
+
+
+def _disk_budget(plan: Plan, report: Report) -> dict[str, Any]:
+    rates = report.rates
+    return {
+        "limit_bytes": report.budget_bytes,
+        "segments": rates.segments,
+        "bytes": rates.bytes,
+        "share_bytes": rates.share,
+        "bound_segments": rates.bound_segments,
+        "bound_bytes": rates.bound_bytes,
+        "bound_share_bytes": rates.bound_share,
+        "reencoded_segments": rates.reencoded_segments,
+        "bound": [
+            {
+                "first_frame": passage.first_frame,
+                "frames": passage.frames,
+                "first_second": passage.first_frame / plan.frame_rate,
+                "crf": passage.crf,
+            }
+            for passage in rates.bound
+        ],
     }

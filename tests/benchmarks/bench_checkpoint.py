@@ -70,7 +70,7 @@ def upscale(film: Path, target: Path, seconds: float, *options: str, env: dict[s
     """Runs the program; wall seconds."""
     command = [
         sys.executable, "-m", "streamvsr", "upscale", str(film), str(target), "-q", "-y",
-        "--segment-seconds", str(seconds), *options,
+        "--segment-seconds", str(seconds), "--disk-ratio", "none", *options,
     ]  # fmt: skip
     begun = time.monotonic()
     subprocess.run(command, env={**os.environ, **env}, check=True)

@@ -163,6 +163,7 @@ def main() -> int:
                 del job[name]
             if options.codec == "ffv1":
                 del job["encoder_preset"]
+                job["disk_ratio"] = None
             if options.model == "network":
                 del job["model"]
             figures = under_the_smallest_limit(folder, options.size, options.seconds, **job)

@@ -64,6 +64,11 @@ JOBS = {
         ),
         make_job("hevc", "mp4", "ultrafast", "1", "--codec", "hevc", frames=125, audio="aac"),
         # Inputs that take many reads.
+        # Held within a disk budget all the way.
+        make_job(
+            "tight", "mp4", "ultrafast", "0.5", "--disk-ratio", "1.05", frames=100, audio="aac",
+            options=("-vf", "noise=alls=60:allf=t", "-preset", "ultrafast"),
+        ),
         make_job("wide", "mkv", "ultrafast", "0.5", frames=150, audio="aac", codec="ffv1"),
         make_job(
             "intra", "mp4", "ultrafast", "1", frames=125, audio="aac", subtitles="mov_text",

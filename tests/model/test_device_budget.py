@@ -325,7 +325,12 @@ def test_a_job_in_pieces_gives_the_same_bytes_also_when_gone_on_with(tmp_path: P
     torch.manual_seed(3)
     path = save(plain(64, 1, 2), tmp_path / "net.ts")
     source = make_clip(tmp_path / "in.mkv", frames=36, width=320, height=240, codec="ffv1")
-    options: dict[str, Any] = {"model": path, "codec": "ffv1", "segment_seconds": 0.5}
+    options: dict[str, Any] = {
+        "model": path,
+        "codec": "ffv1",
+        "disk_ratio": None,
+        "segment_seconds": 0.5,
+    }
     whole, pieces = tmp_path / "whole.mkv", tmp_path / "pieces.mkv"
     free = streamvsr.upscale(source, whole, **options)
     free_peak = free.performance_report["peak_vram_mb"]

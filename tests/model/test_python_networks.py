@@ -63,7 +63,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def upscale(source: Path, target: Path, model: Any, **options: Any) -> streamvsr.ProcessResult:
-    return streamvsr.upscale(source, target, model=model, codec="ffv1", **options)
+    return streamvsr.upscale(source, target, model=model, codec="ffv1", disk_ratio=None, **options)
 
 
 @pytest.mark.parametrize("kind", ["Small", "Traced"])
@@ -200,7 +200,9 @@ class _EnoughError(Exception):
 
 
 def interrupt(source: Path, target: Path, **options: Any) -> None:
-    config = streamvsr.StreamingConfig(codec="ffv1", segment_seconds=0.5, **options)
+    config = streamvsr.StreamingConfig(
+        codec="ffv1", disk_ratio=None, segment_seconds=0.5, **options
+    )
     job = _core.Job(api.job_config(config, str(source), str(target)))
 
     def tick(progress: _core.Progress) -> None:

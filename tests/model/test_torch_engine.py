@@ -105,7 +105,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def upscale(source: Path, target: Path, model: Path, **options: Any) -> streamvsr.ProcessResult:
-    return streamvsr.upscale(source, target, model=model, codec="ffv1", **options)
+    return streamvsr.upscale(source, target, model=model, codec="ffv1", disk_ratio=None, **options)
 
 
 def luma_planes(path: Path, depth: int) -> list[NDArray[Any]]:
@@ -169,7 +169,13 @@ def test_the_bundled_network_gives_what_torch_gives(tmp_path: Path, film: Path) 
 def test_a_layer_list_runs_on_torch_too(tmp_path: Path, film: Path, precision: str) -> None:
     target = tmp_path / "out.mkv"
     result = streamvsr.upscale(
-        film, target, codec="ffv1", engine="torch", device="cpu", precision=precision
+        film,
+        target,
+        codec="ffv1",
+        disk_ratio=None,
+        engine="torch",
+        device="cpu",
+        precision=precision,
     )
     assert "default_x2: torch" in result.performance_report["enhancer"]
     assert precision in result.performance_report["enhancer"]
@@ -186,12 +192,12 @@ def test_an_engine_that_cannot_run_a_network_is_refused(
     with pytest.raises(ConfigError, match=r"engine 'rows' runs \.safetensors networks alone"):
         upscale(film, tmp_path / "out.mkv", archive, engine="rows")
     result = streamvsr.upscale(
-        film, tmp_path / "out.mkv", codec="ffv1", engine="torch", device="cuda:7"
+        film, tmp_path / "out.mkv", codec="ffv1", disk_ratio=None, engine="torch", device="cuda:7"
     )
     assert any("runs on the CPU, not on cuda:7" in warning for warning in result.warnings)
     assert "torch" in result.performance_report["enhancer"]
     rows = streamvsr.upscale(
-        film, tmp_path / "rows.mkv", codec="ffv1", engine="rows", device="cuda:7"
+        film, tmp_path / "rows.mkv", codec="ffv1", disk_ratio=None, engine="rows", device="cuda:7"
     )
     assert any("the rows engine knows the CPU alone" in warning for warning in rows.warnings)
     assert "torch" not in rows.performance_report["enhancer"].split(",")[0]
@@ -246,7 +252,9 @@ class _EnoughError(Exception):
 
 def interrupt(source: Path, target: Path, **options: Any) -> None:
     """Runs until the first segment is kept."""
-    config = streamvsr.StreamingConfig(codec="ffv1", segment_seconds=0.5, **options)
+    config = streamvsr.StreamingConfig(
+        codec="ffv1", disk_ratio=None, segment_seconds=0.5, **options
+    )
     job = _core.Job(api.job_config(config, str(source), str(target)))
 
     def tick(progress: _core.Progress) -> None:
@@ -286,10 +294,14 @@ def test_a_missing_device_is_replaced_by_the_cpu(
 
 
 def test_the_rows_engine_says_that_it_knows_no_other_device(tmp_path: Path, film: Path) -> None:
-    result = streamvsr.upscale(film, tmp_path / "out.mkv", codec="ffv1", device="cuda")
+    result = streamvsr.upscale(
+        film, tmp_path / "out.mkv", codec="ffv1", disk_ratio=None, device="cuda"
+    )
     assert any("runs on the CPU, not on cuda" in warning for warning in result.warnings)
     with pytest.raises(ConfigError, match="only the torch engine"):
-        streamvsr.upscale(film, tmp_path / "other.mkv", codec="ffv1", precision="fp16")
+        streamvsr.upscale(
+            film, tmp_path / "other.mkv", codec="ffv1", disk_ratio=None, precision="fp16"
+        )
 
 
 def test_the_command_line_takes_a_device(tmp_path: Path, film: Path, archive: Path) -> None:
@@ -383,7 +395,8 @@ def test_a_network_that_fails_on_a_frame_is_reported(
 
 def test_torch_is_not_imported_for_it(tmp_path: Path, film: Path, archive: Path) -> None:
     script = (
-        "import sys, streamvsr; streamvsr.upscale(*sys.argv[1:3], model=sys.argv[3], codec='ffv1');"
+        "import sys, streamvsr; streamvsr.upscale(*sys.argv[1:3], model=sys.argv[3], codec='ffv1', "
+        "disk_ratio=None);"
         "sys.exit('torch' in sys.modules)"
     )
     command = [sys.executable, "-c", script, str(film), str(tmp_path / "out.mkv"), str(archive)]

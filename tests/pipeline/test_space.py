@@ -17,8 +17,12 @@ from hypothesis import strategies as st
 from streamvsr import StreamingVideoProcessor, errors
 from unfinished import status_of
 
-FAST: dict[str, Any] = {"model": "nearest", "encoder_preset": "ultrafast", "segment_seconds": 1}
-WORDS = ["--model", "nearest", "--encoder-preset", "ultrafast", "--segment-seconds", "1"]
+# Without a limit of the output's size: that of the disk is looked at.
+FAST: dict[str, Any] = {
+    "model": "nearest", "encoder_preset": "ultrafast", "segment_seconds": 1, "disk_ratio": None,
+}  # fmt: skip
+WORDS = ["--model", "nearest", "--encoder-preset", "ultrafast", "--segment-seconds", "1",
+         "--disk-ratio", "none"]  # fmt: skip
 
 
 @pytest.fixture
@@ -143,8 +147,8 @@ def test_it_stops_early_and_goes_on(
     size, target = whole.stat().st_size, small_disk / "out.mkv"
     filler = small_disk / "filler"
 
-    def eat(progress: streamvsr.Progress) -> None:
-        if progress.segments_done >= 1 and not filler.exists():
+    def eat(_: streamvsr.Progress) -> None:
+        if not filler.exists():
             # Another program takes the disk: room for half of the film is left.
             _fill(small_disk, size // 2)
 
@@ -202,7 +206,7 @@ def test_a_disk_that_gets_scarce_is_warned_of_once(
 
 
 def _estimate(clip: Path, **config: Any) -> int:
-    usage = streamvsr.calculate_disk_usage(clip, None, config)
+    usage = streamvsr.calculate_disk_usage(clip, None, {"disk_ratio": None, **config})
     return round(1e9 * usage["estimated_output_gb"])
 
 
@@ -228,7 +232,12 @@ def test_lossless_never_passes_its_estimate(
         options=_RANDOM,
     )  # fmt: skip
     target = tmp_path / "out.mkv"
-    config: dict[str, Any] = {"model": "nearest", "scale": scale, "codec": "ffv1"}
+    config: dict[str, Any] = {
+        "model": "nearest",
+        "scale": scale,
+        "codec": "ffv1",
+        "disk_ratio": None,
+    }
     result = streamvsr.upscale(clip, target, overwrite=True, **config)
     assert result.performance_report["output_bytes"] <= _estimate(clip, **config)
 
@@ -238,7 +247,7 @@ def test_lossless_noise_takes_what_raw_samples_take(tmp_path: Path) -> None:
     clip = make_clip(
         tmp_path / "in.mkv", frames=12, width=320, height=240, codec="ffv1", options=_RANDOM
     )
-    config: dict[str, Any] = {"model": "nearest", "scale": 1, "codec": "ffv1"}
+    config: dict[str, Any] = {"model": "nearest", "scale": 1, "codec": "ffv1", "disk_ratio": None}
     size = streamvsr.upscale(clip, tmp_path / "out.mkv", **config).performance_report
     raw = 12 * 320 * 240 * 3 // 2
     assert raw < size["output_bytes"] <= _estimate(clip, **config) < 1.2 * raw

@@ -72,6 +72,8 @@ def cases(draw: st.DrawFn, most_frames: int = 60) -> Case:
     }
     codec = draw(st.sampled_from(["h264", "h264", "hevc"] + (["ffv1"] if target == ".mkv" else [])))
     options["codec"] = codec
-    if codec != "ffv1":
+    if codec == "ffv1":
+        options["disk_ratio"] = None
+    else:
         options["encoder_preset"] = draw(st.sampled_from(["ultrafast", "veryfast"]))
     return Case(recipe, suffix, target, options)

@@ -48,7 +48,7 @@ def test_every_frame_comes_out_in_order(tmp_path: Path, small_clip: Path) -> Non
 
 def test_nearest_repeats_samples(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mkv", frames=5, width=70, height=50, codec="ffv1")
-    streamvsr.upscale(clip, tmp_path / "out.mkv", 3, model="nearest", codec="ffv1")
+    streamvsr.upscale(clip, tmp_path / "out.mkv", 3, model="nearest", codec="ffv1", disk_ratio=None)
     assert (luma(tmp_path / "out.mkv") == luma(clip).repeat(3, axis=1).repeat(3, axis=2)).all()
 
 
@@ -160,8 +160,8 @@ def test_the_default_network_enlarges_by_two(tmp_path: Path, small_clip: Path) -
 
 def test_four_is_twice_two(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mkv", frames=4, codec="ffv1")
-    streamvsr.upscale(clip, tmp_path / "two.mkv", 2, codec="ffv1")
-    streamvsr.upscale(clip, tmp_path / "four.mkv", 4, codec="ffv1")
+    streamvsr.upscale(clip, tmp_path / "two.mkv", 2, codec="ffv1", disk_ratio=None)
+    streamvsr.upscale(clip, tmp_path / "four.mkv", 4, codec="ffv1", disk_ratio=None)
     picture = luma(tmp_path / "four.mkv")
     assert picture.shape == (4, 192, 256)
     # Not the nearest neighbour of anything: the second pass is a network's work, too.

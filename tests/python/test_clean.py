@@ -110,7 +110,10 @@ def test_clean_asks_nobody_but_a_terminal(target: Path) -> None:
     ("answer", "code"), [("y\n", 0), ("yes\n", 0), ("n\n", 1), ("\n", 1), ("\x04", 1)]
 )
 def test_clean_does_as_it_is_told(target: Path, answer: str, code: int) -> None:
-    ours, its = pty.openpty()
+    try:
+        ours, its = pty.openpty()
+    except OSError as error:  # a chroot without devpts
+        pytest.skip(f"no terminal can be made here: {error}")
     try:
         os.write(ours, answer.encode())
         done = cli("clean", f"{target}.part", stdin=its)

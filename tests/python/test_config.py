@@ -41,8 +41,8 @@ VALID: dict[str, st.SearchStrategy[Any]] = {
     "engine": st.sampled_from(["auto", "rows", "torch"]),
     "precision": st.sampled_from(PRECISIONS),
     "device": st.sampled_from(["auto", "cpu", "cuda", "cuda:1"]),
-    "codec": st.sampled_from(["h264", "hevc"]),
-    "crf": st.none() | st.floats(0, 51) | st.integers(0, 51),
+    "codec": st.sampled_from(["h264", "hevc", "av1"]),
+    "crf": st.none() | st.floats(1, 51) | st.integers(1, 51),
     "encoder_preset": st.none() | st.sampled_from(ENCODER_PRESETS),
     "pixel_format": st.none() | st.sampled_from(["yuv420p", "yuv420p10le"]),
     "encoder_options": _options,
@@ -54,6 +54,7 @@ VALID: dict[str, st.SearchStrategy[Any]] = {
     "max_memory_mb": st.integers(64, 1 << 20),
     "max_vram_mb": st.integers(16, 1 << 20),
     "memory_warning_mb": st.none() | st.integers(1, 1 << 20),
+    "disk_ratio": st.none() | st.floats(1, 1000, exclude_min=True),
     "max_disk_fraction": st.none() | st.floats(0, 1, exclude_min=True),
     "encoder_threads": _threads,
     "decoder_threads": _threads,
@@ -138,7 +139,7 @@ def test_a_misspelt_key_names_the_right_one(name: str, where: int) -> None:
         ({"device": 0}, "device must be"),
         ({"codec": "h265"}, "did you mean 'hevc'"),
         ({"codec": "libx264"}, "did you mean 'h264'"),
-        ({"codec": None}, "one of h264, hevc, ffv1"),
+        ({"codec": None}, "one of h264, hevc, av1, ffv1"),
         ({"crf": 52}, "from 0 to 51"),
         ({"crf": -1}, "from 0 to 51"),
         ({"crf": float("nan")}, "from 0 to 51"),
@@ -163,6 +164,10 @@ def test_a_misspelt_key_names_the_right_one(name: str, where: int) -> None:
         ({"codec": "ffv1", "crf": 10}, "lossless"),
         ({"codec": "ffv1", "encoder_preset": "slow"}, "lossless"),
         ({"codec": "ffv1", "container": "mp4"}, "mkv"),
+        ({"codec": "ffv1"}, "disk_ratio=None"),
+        ({"disk_ratio": 1.0}, "above 1"),
+        ({"disk_ratio": 0}, "from 1"),
+        ({"disk_ratio": "3"}, "a number"),
         ({"max_memory": 1024}, "did you mean 'max_memory_mb'"),
         ({"frobnicate": 1}, "valid: codec, "),
     ],
@@ -199,4 +204,5 @@ def test_every_option_is_documented(name: str) -> None:
 
 
 def test_every_codec_has_a_name_for_itself() -> None:
-    assert [StreamingConfig(codec=codec).codec for codec in CODECS] == list(CODECS)
+    configs = [StreamingConfig(codec=codec, disk_ratio=None) for codec in CODECS]
+    assert [config.codec for config in configs] == list(CODECS)

@@ -1,0 +1,75 @@
+#include "media/reencode.h"
+
+namespace streamvsr {
+
+namespace {
+
+CodecPtr open_decoder(const AVCodecParameters& parameters, LogSink& log) {
+  const AVCodec* const decoder = avcodec_find_decoder(parameters.codec_id);
+  if (decoder == nullptr)
+    throw Error(
+        ErrorKind::kConfig,
+        "this FFmpeg cannot decode what it encodes (" +
+            std::string(avcodec_get_name(parameters.codec_id)) +
+            "), which a segment above its disk budget needs: use another codec, or lift the "
+            "budget with disk_ratio=None (none on the command line)");
+  CodecPtr codec(avcodec_alloc_context3(decoder));
+  if (!codec) throw std::bad_alloc();
+  codec->opaque = &log;
+  codec->thread_count = 1;
+  check(avcodec_parameters_to_context(codec.get(), &parameters), "read again", decoder->name,
+        ErrorKind::kInternal, &log);
+  check(avcodec_open2(codec.get(), decoder, nullptr), "read again", decoder->name,
+        ErrorKind::kInternal, &log);
+  return codec;
+}
+
+}  // namespace
+
+std::vector<PacketPtr> reencode(const std::span<const PacketPtr> packets,
+                                const AVCodecParameters& parameters,
+                                const EncoderSettings& settings, const StopFlag& stop) {
+  LogSink log;
+  const LogSink::Scope scope(log);
+  const CodecPtr decoder = open_decoder(parameters, log);
+  Encoder encoder(settings);
+  std::vector<PacketPtr> out;
+  const auto receive = [&] {
+    for (;;) {
+      PacketPtr packet = make_packet();
+      if (!encoder.receive(*packet)) return;
+      out.push_back(std::move(packet));
+    }
+  };
+  const FramePtr frame = make_frame();
+  const auto decoded = [&] {
+    for (;;) {
+      stop.check();
+      const int result = avcodec_receive_frame(decoder.get(), frame.get());
+      if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
+      check(result, "read again", decoder->codec->name, ErrorKind::kInternal, &log);
+      mark_plain_frame(*frame);
+      av_frame_remove_side_data(frame.get(), AV_FRAME_DATA_SEI_UNREGISTERED);
+      encoder.send(frame.get());
+      av_frame_unref(frame.get());
+      receive();
+    }
+  };
+  for (const PacketPtr& packet : packets) {
+    check(avcodec_send_packet(decoder.get(), packet.get()), "read again", decoder->codec->name,
+          ErrorKind::kInternal, &log);
+    decoded();
+  }
+  check(avcodec_send_packet(decoder.get(), nullptr), "read again", decoder->codec->name,
+        ErrorKind::kInternal, &log);
+  decoded();
+  encoder.send(nullptr);
+  receive();
+  if (out.size() != packets.size())
+    throw Error(ErrorKind::kInternal, "read again, " + std::to_string(packets.size()) +
+                                          " packets of ours gave " + std::to_string(out.size()) +
+                                          " pictures");
+  return out;
+}
+
+}  // namespace streamvsr

@@ -1,0 +1,162 @@
+// The quality of a segment's frames under a share of the disk, against encoders that are formulas.
+#include "pipeline/rate_control.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <random>
+
+namespace streamvsr {
+namespace {
+
+// Purpose: a film's segment for an encoder that obeys the model but for noise, a slope of its own
+// and packets that come late.
+struct Encode {
+  std::vector<std::int32_t> source;
+  double halved_by = 5.0;
+  double growth = 6.0;  // bytes at crf 18 for each of the source
+  double noise = 0.2;
+  std::size_t delay = 10;
+
+  struct Result {
+    std::vector<double> crf;
+    std::int64_t bytes = 0;
+    bool bound = false;
+  };
+  Result run(const RateCurve& curve, const RateControl::Task& task) const {
+    RateControl rate(curve, task);
+    Result result;
+    std::mt19937 random(7);
+    std::uniform_real_distribution<double> off(-noise, noise);
+    std::deque<std::size_t> inside;
+    std::vector<double> given(source.size());
+    const auto out = [&](const std::size_t frame, const double crf) {
+      const double key = frame == 0 ? 8.0 : 1.0;
+      const double bytes =
+          key * growth * source[frame] * std::exp2((18.0 - crf) / halved_by) * (1.0 + off(random));
+      result.bytes += static_cast<std::int64_t>(bytes);
+      rate.received(frame, static_cast<std::int64_t>(bytes), frame == 0);
+    };
+    for (std::size_t i = 0; i < source.size(); ++i) {
+      given[i] = rate.crf();
+      result.crf.push_back(rate.crf());
+      const bool ends = rate.sent();
+      inside.push_back(i);
+      // What leaves is encoded with the quality set now, or with that of its run.
+      const std::size_t stay = ends ? 0 : delay;
+      while (inside.size() > stay) {
+        out(inside.front(), curve.steerable ? rate.crf() : given[inside.front()]);
+        inside.pop_front();
+      }
+      if (ends) rate.run_ended();
+    }
+    const double last = rate.crf();
+    for (; !inside.empty(); inside.pop_front())
+      out(inside.front(), curve.steerable ? last : given[inside.front()]);
+    result.bound = rate.bound();
+    return result;
+  }
+};
+
+std::vector<std::int32_t> passages(const std::uint32_t seed, const std::size_t frames) {
+  std::mt19937 random(seed);
+  std::vector<std::int32_t> bytes;
+  while (bytes.size() < frames) {
+    const double level = std::exp2(std::uniform_real_distribution<double>(8.0, 12.0)(random));
+    for (std::size_t n = 40 + random() % 100; n > 0 && bytes.size() < frames; --n)
+      bytes.push_back(static_cast<std::int32_t>(level * (n % 3 == 0 ? 1.6 : 0.7)));
+  }
+  return bytes;
+}
+
+RateControl::Task task_for(const Encode& encode, const double share_of_need, const double guess) {
+  RateControl::Task task;
+  double need = 0.0;
+  for (std::size_t i = 0; i < encode.source.size(); ++i)
+    need += (i == 0 ? 8.0 : 1.0) * encode.growth * encode.source[i];
+  task.share = static_cast<std::int64_t>(share_of_need * need);
+  task.source_bytes = encode.source;
+  task.expected = guess * need;
+  task.frames = static_cast<std::int64_t>(encode.source.size());
+  task.least_crf = 18.0;
+  return task;
+}
+
+const RateCurve kSteered{5.0, 51.0, 1.0, true, 46.0};
+const RateCurve kRuns{5.0, 51.0, 1.0, false, 0.0};
+
+TEST_CASE("a share that suffices leaves the quality as asked for") {
+  for (std::uint32_t seed = 0; seed < 20; ++seed)
+    for (const RateCurve& curve : {kSteered, kRuns}) {
+      const Encode encode{passages(seed, 240)};
+      const auto result = encode.run(curve, task_for(encode, 1.6, 1.0));
+      CHECK_FALSE(result.bound);
+      CHECK(*std::max_element(result.crf.begin(), result.crf.end()) == 18.0);
+    }
+}
+
+TEST_CASE("a share that binds is used and hardly ever passed, whatever the guess") {
+  for (const double share : {0.6, 0.25, 0.08})
+    for (const double guess : {0.4, 1.0, 2.5})
+      for (std::uint32_t seed = 0; seed < 12; ++seed) {
+        Encode encode{passages(seed, 240)};
+        for (encode.halved_by = 4.5; encode.halved_by < 6.0; encode.halved_by += 0.7) {
+          const RateControl::Task task = task_for(encode, share, guess);
+          const auto result = encode.run(kSteered, task);
+          const double used = static_cast<double>(result.bytes) / static_cast<double>(task.share);
+          CAPTURE(share);
+          CAPTURE(guess);
+          CAPTURE(seed);
+          CAPTURE(encode.halved_by);
+          CHECK(used > 0.85);
+          CHECK(used < 1.06);
+          CHECK(result.bound);
+        }
+      }
+}
+
+TEST_CASE("the crf never goes below the one asked for nor above the codec's largest") {
+  for (std::uint32_t seed = 0; seed < 30; ++seed) {
+    Encode encode{passages(seed, 30 + 17 * seed)};
+    encode.noise = 0.9;
+    encode.halved_by = 3.0 + 0.2 * seed;
+    for (const double share : {3.0, 0.1, 1e-5}) {
+      const auto result =
+          encode.run(seed % 2 == 0 ? kSteered : kRuns, task_for(encode, share, 1.0));
+      const auto [low, high] = std::minmax_element(result.crf.begin(), result.crf.end());
+      CHECK(*low >= 18.0);
+      CHECK(*high <= 51.0);
+    }
+  }
+}
+
+TEST_CASE("runs: their number is bounded, and the quality changes between them alone") {
+  const Encode encode{passages(3, 240)};
+  const auto result = encode.run(kRuns, task_for(encode, 0.3, 1.0));
+  int changes = 0;
+  for (std::size_t i = 1; i < result.crf.size(); ++i)
+    if (result.crf[i] != result.crf[i - 1]) {
+      ++changes;
+      CHECK(i % 60 == 0);
+    }
+  CHECK(changes <= 3);
+}
+
+TEST_CASE("nothing known of the source, or of the number of frames, is no obstacle") {
+  RateControl::Task task;
+  task.share = 1000;
+  task.expected = 5000.0;
+  task.frames = 10;
+  RateControl rate(kSteered, task);
+  for (std::size_t i = 0; i < 50; ++i) {
+    rate.sent();
+    rate.received(i, 100, i == 0);
+  }
+  CHECK(rate.crf() > 30.0);
+  CHECK(rate.mean_crf() > 0.0);
+}
+
+}  // namespace
+}  // namespace streamvsr
