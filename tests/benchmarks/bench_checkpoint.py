@@ -5,7 +5,7 @@
 
 The clips, scaled to 640x360 at 24 frames/s, are joined and repeated to a film of a minute.
 
-speed runs the same job three ways in turn and prints medians of the ratios of wall times:
+speed runs the same job three ways in turn and prints medians of the ratios of wall and CPU times:
 
     kept       segments of 10 s, each made durable before its checkpoint: what every run does
     no sync    the same, with fsync and fdatasync replaced by nothing
@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -66,15 +67,19 @@ def make_film(clips: list[Path], folder: Path) -> Path:
     return film
 
 
-def upscale(film: Path, target: Path, seconds: float, *options: str, env: dict[str, str]) -> float:
-    """Runs the program; wall seconds."""
+def upscale(
+    film: Path, target: Path, seconds: float, *options: str, env: dict[str, str]
+) -> tuple[float, float]:
+    """Runs the program; wall and CPU seconds."""
     command = [
         sys.executable, "-m", "streamvsr", "upscale", str(film), str(target), "-q", "-y",
         "--segment-seconds", str(seconds), "--disk-ratio", "none", *options,
     ]  # fmt: skip
-    begun = time.monotonic()
+    begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, env={**os.environ, **env}, check=True)
-    return time.monotonic() - begun
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.monotonic() - begun, cpu
 
 
 def speed(film: Path, folder: Path, runs: int, model: str) -> None:
@@ -88,16 +93,20 @@ def speed(film: Path, folder: Path, runs: int, model: str) -> None:
         "none": (ONE_SEGMENT, silent),
     }
     options = ["--encoder-preset", "veryfast", *(["--model", model] if model else [])]
-    times: dict[str, list[float]] = {name: [] for name in ways}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(runs):
         for name, (seconds, env) in ways.items():
             times[name].append(upscale(film, target, seconds, *options, env=env))
     for name, taken in times.items():
-        ratios = [kept / other for kept, other in zip(times["kept"], taken, strict=True)]
-        print(
-            f"{name:8} {statistics.median(taken):7.2f} s   "
-            f"kept / {name}: {statistics.median(ratios):.3f} ({min(ratios):.3f}..{max(ratios):.3f})"
-        )
+        print(f"{name:8} {statistics.median(wall for wall, _ in taken):7.2f} s", end="")
+        for kind, unit in enumerate(("wall", "CPU")):
+            ratios = [a[kind] / b[kind] for a, b in zip(times["kept"], taken, strict=True)]
+            print(
+                f"   kept / {name}, {unit}: {statistics.median(ratios):.3f} "
+                f"({min(ratios):.3f}..{max(ratios):.3f})",
+                end="",
+            )
+        print()
 
 
 def psnr(target: Path, reference: Path) -> float:
