@@ -73,7 +73,9 @@ def main(folder: Path) -> None:
     )  # fmt: skip
 
     bar = sys.stderr.isatty()
-    result = streamvsr.upscale(small, enhanced, crf=CRF, overwrite=True, progress=bar)
+    result = streamvsr.upscale(
+        small, enhanced, crf=CRF, disk_ratio=None, overwrite=True, progress=bar
+    )
     report = result.performance_report
     print(f"\n{small} {report['width']}x{report['height']}")
     print(f"  -> {enhanced} {report['output_width']}x{report['output_height']}, sound copied")

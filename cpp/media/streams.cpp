@@ -16,6 +16,8 @@ bool is_text_subtitle(const AVCodecID codec) {
 }
 
 bool holds(const Container container, const AVCodecID codec) {
+  // Its table has a tag for AV1, its muxer refuses it.
+  if (container == Container::kMov && codec == AV_CODEC_ID_AV1) return false;
   const AVOutputFormat* const format = av_guess_format(muxer_name(container), nullptr, nullptr);
   if (format == nullptr) return false;
   if (avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL) == 1) return true;

@@ -212,7 +212,7 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     add(
         "--encoder-preset", metavar="NAME",
-        help="ultrafast to placebo (default: medium)",
+        help="ultrafast to placebo, av1 also 0 to 13 (default: medium)",
     )  # fmt: skip
     add("--pixel-format", metavar="NAME", help="such as yuv420p10le (default: the source's)")
     add(

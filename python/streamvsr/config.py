@@ -14,6 +14,7 @@ from streamvsr.errors import ConfigError
 from streamvsr.networks import check_object
 
 CODECS: tuple[str, ...] = ("h264", "hevc", "av1", "ffv1")
+_AV1_PRESETS: tuple[str, ...] = tuple(str(number) for number in range(14))  # SVT-AV1's own
 # The largest crf of each codec that has one.
 _MOST_CRF = {"h264": 51, "hevc": 51, "av1": 63}
 CONTAINERS: tuple[str, ...] = ("mp4", "mov", "mkv")
@@ -55,8 +56,8 @@ class StreamingConfig:
             only, and disk_ratio must be None). Default "h264".
         crf: Quality, 0 (best) to 51, for av1 1 to 63: constant where disk_ratio leaves room for it.
             None, the default: 18 for h264, 20 for hevc, 25 for av1. Not for ffv1.
-        encoder_preset: Effort of the encoder, "ultrafast" to "placebo". None, the default:
-            "medium". Not for ffv1.
+        encoder_preset: Effort of the encoder, "ultrafast" to "placebo", for av1 also SVT-AV1's
+            numbers, "0" to "13". None, the default: "medium". Not for ffv1.
         pixel_format: FFmpeg's name of the output's pixel format, such as "yuv420p10le". None, the
             default: that of the source, or the nearest one the encoder takes.
         encoder_options: Further options of the encoder, by FFmpeg's names; empty by default.
@@ -138,7 +139,10 @@ class StreamingConfig:
         _device(self.device)
         _choice("codec", self.codec, CODECS)
         _choice("container", self.container, CONTAINERS, none=True)
-        _choice("encoder_preset", self.encoder_preset, ENCODER_PRESETS, none=True)
+        presets = ENCODER_PRESETS + (_AV1_PRESETS if self.codec == "av1" else ())
+        _choice("encoder_preset", self.encoder_preset, presets, none=True)
+        if self.codec == "av1" and self.container == "mov":
+            raise ConfigError("mov cannot hold av1; use container 'mp4' or 'mkv'")
         if self.crf is not None and self.codec in _MOST_CRF:
             _number("crf", self.crf, 1 if self.codec == "av1" else 0, _MOST_CRF[self.codec])
         if self.codec == "ffv1":

@@ -73,6 +73,7 @@ def ways(source: Path, folder: Path, threads: int) -> dict[str, list[str]]:
     ours = [
         sys.executable, "-m", "streamvsr", "upscale", str(source), target["streamvsr"], "-y", "-q",
         "--crf", CRF, "--encoder-preset", PRESET, "--encoder-threads", str(threads),
+        "--disk-ratio", "none",
     ]  # fmt: skip
     floor = [
         "ffmpeg", "-v", "error", "-nostdin", "-y", "-i", str(source),
@@ -214,7 +215,7 @@ def speed(runs: int, seconds: int) -> None:
             print(f"{way:10} {wall:8.2f} {cpu:8.2f} {memory:6.0f} {walls:11.2f} {cpus:10.2f}")
         report = streamvsr.upscale(
             source, folder / "stages.mp4", crf=float(CRF), encoder_preset=PRESET,
-            encoder_threads=cores,
+            encoder_threads=cores, disk_ratio=None,
         ).performance_report  # fmt: skip
         stages = {key: report[f"{key}_seconds"] for key in ("read", "compute", "write")}
         floor = max(*stages.values(), report["cpu_seconds"] / cores)
@@ -229,7 +230,7 @@ def memory(minutes: int) -> None:
     """Prints the memory of jobs of growing length, each in a process of its own."""
     script = (
         "import sys, streamvsr; r = streamvsr.upscale(sys.argv[1], sys.argv[2], "
-        "encoder_preset='ultrafast').performance_report; "
+        "encoder_preset='ultrafast', disk_ratio=None).performance_report; "
         "print(r['frames'], r['peak_frames_mb'], r['peak_memory_mb'], r['seconds'])"
     )
     with tempfile.TemporaryDirectory() as name:

@@ -324,3 +324,12 @@ def test_a_network_file_that_is_none(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(errors.ModelError, match=r"net\.safetensors"):
         StreamingVideoProcessor({"model": path})
+
+
+def test_av1_does_not_go_into_mov(tmp_path: Path, small_clip: Path) -> None:
+    result = StreamingVideoProcessor({**FAST, "codec": "av1"}).process(
+        small_clip, tmp_path / "out.mov"
+    )
+    assert isinstance(result.exception, errors.ConfigError), repr(result.exception)
+    assert "mov cannot hold av1" in str(result.error)
+    assert listing(tmp_path) == {}
