@@ -11,7 +11,7 @@ BUILD_PACKAGES=(
   g++ pkg-config python3 python3-dev python3-venv ca-certificates
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libzimg-dev nlohmann-json3-dev ffmpeg
 )
-TEST_PACKAGES=(doctest-dev)
+TEST_PACKAGES=(doctest-dev clang libclang-rt-dev)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }

@@ -74,7 +74,7 @@ void set_options(Dictionary& options, const EncoderSettings& settings, const Cod
   for (const auto& [key, value] : settings.options) options.set(key, value);
   const std::string threads = std::to_string(settings.threads);
   if (codec.crf >= 0.0) {
-    options.set("crf", number(settings.crf >= 0.0 ? settings.crf : codec.crf));
+    options.set("crf", number(meant_crf(settings.codec, settings.crf)));
     options.set("preset", settings.preset.empty() ? "medium" : settings.preset);
   }
   if (settings.codec == "h264") {
@@ -102,6 +102,10 @@ void set_options(Dictionary& options, const EncoderSettings& settings, const Cod
 }  // namespace
 
 double default_crf(const std::string& codec) { return choice(codec).crf; }
+
+double meant_crf(const std::string& codec, const double crf) {
+  return crf >= 0.0 ? crf : default_crf(codec);
+}
 
 const RateCurve* rate_curve(const std::string& codec) {
   const CodecChoice& c = choice(codec);
@@ -233,8 +237,6 @@ void Encoder::set_crf(const double crf) {
   check(av_opt_set_double(codec_->priv_data, "crf", crf, 0), "set the quality of",
         codec_->codec->name, ErrorKind::kInternal, log_.get());
 }
-
-int Encoder::lag() const { return std::max(0, codec_->thread_count - 1); }
 
 bool Encoder::receive(AVPacket& packet) {
   const LogSink::Scope scope(*log_);

@@ -35,6 +35,8 @@ const AVCodec& find_encoder(const std::string& codec);
 
 // The crf that a codec has where none is asked for; negative for a lossless one.
 double default_crf(const std::string& codec);
+// What a crf of a configuration stands for: itself, or where it is negative the default.
+double meant_crf(const std::string& codec, double crf);
 
 // How an encoder's bytes follow its crf.
 struct RateCurve {
@@ -69,8 +71,6 @@ class Encoder {
   void send(const AVFrame* frame);
   // For the next frames given; of a codec whose RateCurve is steerable.
   void set_crf(double crf);
-  // Frames between one's encoding and its packet, at most.
-  int lag() const;
   // The next finished packet; false when it wants more frames or is drained.
   bool receive(AVPacket& packet);
 

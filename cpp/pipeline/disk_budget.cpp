@@ -90,7 +90,6 @@ DiskBudget plan_budget(const BudgetBasis& basis, const SourceIndex& index,
             text(least) + ": set disk_ratio to " + ratio_text(std::ceil(ratio * 100.0) / 100.0) +
             " or more, or to None (none on the command line) to lift the budget");
   }
-  budget.input_ratio = basis.ratio;
   budget.output_bytes = static_cast<std::int64_t>(whole);
   budget.video_bytes = static_cast<std::int64_t>(whole - others);
   budget.spare = budget.video_bytes / kSparePart;
@@ -109,7 +108,7 @@ DiskBudget plan_budget(const BudgetBasis& basis, const SourceIndex& index,
     for (; begin < stop; ++begin) bytes += static_cast<double>(index.packets[begin].bytes);
     budget.shares.push_back(static_cast<std::int64_t>(key + by_source * (bytes / total)));
   }
-  const double crf = basis.crf >= 0.0 ? basis.crf : default_crf(basis.codec);
+  const double crf = meant_crf(basis.codec, basis.crf);
   const double source_pixels = static_cast<double>(basis.source_width) * basis.source_height;
   // 2^((default - crf) / halved_by): each codec's default stands for the same quality.
   // Of the whole film by its mean, then shared out as the source's bytes are: a film's passages

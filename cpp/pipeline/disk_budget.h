@@ -21,7 +21,6 @@ struct BudgetBasis {
   int width = 0, height = 0;
   std::int64_t input_bytes = 0;  // the whole source
   double duration = 0.0;         // s
-  double frame_rate = 25.0;      // mean, 1/s
   double audio_packets = 0.0;    // of all copied sound, a second
   int streams = 1;               // of the output
   int source_width = 0, source_height = 0;
@@ -44,7 +43,6 @@ struct DiskBudget {
 
   std::int64_t output_bytes = 0;          // of the finished file, at most; 0: there is no limit
   std::int64_t video_bytes = 0;           // of them, for the enhanced video's packets
-  double input_ratio = 0.0;               // as BudgetBasis::ratio
   std::vector<std::int64_t> shares;       // bytes of each planned segment's packets, at most
   std::vector<std::int32_t> frame_bytes;  // in the source, in presentation order
   std::int64_t spare = 0;                 // for frames that the index did not promise

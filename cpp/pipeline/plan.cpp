@@ -256,7 +256,6 @@ BudgetBasis budget_basis(const JobPlan& plan, const Input& input) {
   basis.source_height = plan.source_format.height;
   basis.input_bytes = avio_size(input.format().pb);
   basis.duration = plan.duration;
-  basis.frame_rate = av_q2d(plan.frame_rate);
   basis.streams = static_cast<int>(plan.streams.streams.size());
   for (const PlannedStream& planned : plan.streams.streams)
     if (planned.action != StreamAction::kEnhance)

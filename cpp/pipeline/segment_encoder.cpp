@@ -15,6 +15,12 @@ namespace {
 constexpr double kLeastOfRun = 0.6;
 constexpr int kAttempts = 5;
 
+std::int64_t bytes_of(const std::span<const PacketPtr> packets) {
+  std::int64_t bytes = 0;
+  for (const PacketPtr& packet : packets) bytes += packet->size;
+  return bytes;
+}
+
 }  // namespace
 
 SegmentEncoder::SegmentEncoder(const JobPlan& plan, const int video_output, const StopFlag& stop,
@@ -155,7 +161,7 @@ void SegmentEncoder::begin_budget() {
   task.source_bytes = share.source_bytes;
   task.expected = share.expected;
   task.frames = plan_.segment_end(packets_) - packets_;
-  task.least_crf = settings.crf >= 0.0 ? settings.crf : default_crf(settings.codec);
+  task.least_crf = meant_crf(settings.codec, settings.crf);
   task.lag = settings.threads - 1;
   rate_.emplace(curve, task);
 }
@@ -185,11 +191,9 @@ void SegmentEncoder::end_budget(const std::int64_t share, PacketSink& out) {
   rate_.reset();
 }
 
-std::int64_t SegmentEncoder::run_bytes(const std::size_t run) const {
+std::span<PacketPtr> SegmentEncoder::run_packets(const std::size_t run) {
   const std::size_t end = run + 1 < runs_.size() ? runs_[run + 1] : held_.size();
-  std::int64_t bytes = 0;
-  for (std::size_t i = runs_[run]; i < end; ++i) bytes += held_[i]->size;
-  return bytes;
+  return std::span(held_).subspan(runs_[run], end - runs_[run]);
 }
 
 void SegmentEncoder::make_smaller(const std::int64_t share) {
@@ -198,14 +202,14 @@ void SegmentEncoder::make_smaller(const std::int64_t share) {
   std::size_t first = runs_.size();
   std::int64_t shrinking = 0;
   while (first > 0) {
-    shrinking += run_bytes(--first);
+    shrinking += bytes_of(run_packets(--first));
     const auto left = static_cast<double>(share - (held_bytes_ - shrinking));
     if (left >= kLeastOfRun * static_cast<double>(shrinking)) break;
   }
   for (std::size_t run = first; run < runs_.size(); ++run) {
     // What this run may have of what the runs that shrink may have, by its part of their bytes.
     const auto most = static_cast<double>(share - (held_bytes_ - shrinking));
-    const std::int64_t bytes = run_bytes(run);
+    const std::int64_t bytes = bytes_of(run_packets(run));
     reencode_run(run, static_cast<std::int64_t>(most * static_cast<double>(bytes) /
                                                 static_cast<double>(shrinking)));
     shrinking -= bytes;
@@ -214,9 +218,8 @@ void SegmentEncoder::make_smaller(const std::int64_t share) {
 
 void SegmentEncoder::reencode_run(const std::size_t run, const std::int64_t most) {
   const RateCurve& curve = *rate_curve(plan_.encoder.codec);
-  const std::size_t begin = runs_[run];
-  const std::size_t end = run + 1 < runs_.size() ? runs_[run + 1] : held_.size();
-  const std::int64_t before = run_bytes(run);
+  const std::span<PacketPtr> packets = run_packets(run);
+  const std::int64_t before = bytes_of(packets);
   EncoderSettings settings = plan_.encoder;
   double aim = 0.97 * static_cast<double>(most);
   std::int64_t bytes = before;
@@ -227,20 +230,18 @@ void SegmentEncoder::reencode_run(const std::size_t run, const std::int64_t most
     settings.crf = attempt + 1 == kAttempts
                        ? curve.most
                        : std::clamp(std::ceil(wanted * 16.0) / 16.0, 0.0, curve.most);
-    std::vector<PacketPtr> smaller =
-        reencode(std::span(held_).subspan(begin, end - begin), *parameters_, settings, stop_);
-    bytes = 0;
-    for (const PacketPtr& packet : smaller) bytes += packet->size;
+    std::vector<PacketPtr> smaller = reencode(packets, *parameters_, settings, stop_);
+    bytes = bytes_of(smaller);
     if (bytes > most && settings.crf < curve.most) {
       aim *= 0.97;
       continue;
     }
     if (bytes > most) break;
     std::map<std::int64_t, std::int64_t> durations;
-    for (std::size_t i = begin; i < end; ++i) durations[held_[i]->pts] = held_[i]->duration;
-    for (std::size_t i = begin; i < end; ++i) {
-      PacketPtr& packet = smaller[i - begin];
-      packet->dts = held_[i]->dts;
+    for (const PacketPtr& packet : packets) durations[packet->pts] = packet->duration;
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      PacketPtr& packet = smaller[i];
+      packet->dts = packets[i]->dts;
       const auto same = durations.find(packet->pts);
       if (same == durations.end() || packet->pts < packet->dts)
         throw Error(ErrorKind::kInternal, "encoded again, packets have other times");
@@ -248,7 +249,7 @@ void SegmentEncoder::reencode_run(const std::size_t run, const std::int64_t most
       packet->stream_index = video_output_;
       packet->pos = -1;
     }
-    std::move(smaller.begin(), smaller.end(), held_.begin() + static_cast<std::ptrdiff_t>(begin));
+    std::move(smaller.begin(), smaller.end(), packets.begin());
     held_bytes_ += bytes - before;
     return;
   }

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -88,7 +89,7 @@ class SegmentEncoder {
   void end_budget(std::int64_t share, PacketSink& out);
   void make_smaller(std::int64_t share);
   void reencode_run(std::size_t run, std::int64_t most);
-  std::int64_t run_bytes(std::size_t run) const;
+  std::span<PacketPtr> run_packets(std::size_t run);
   SegmentShare share_from(std::int64_t frame) const;
   std::int64_t next_dts();
   std::int64_t nominal_duration() const;

@@ -64,7 +64,7 @@ std::int64_t estimate_output(const SizeBasis& basis) {
   double video = kMostOfRaw * frames * raw_frame_bytes(basis.output);
   if (const double default_quality = default_crf(basis.codec); default_quality >= 0.0) {
     // Each codec's default stands for the same quality.
-    const double crf = (basis.crf >= 0.0 ? basis.crf : default_quality) - default_quality;
+    const double crf = meant_crf(basis.codec, basis.crf) - default_quality;
     const double area = static_cast<double>(basis.output.width) * basis.output.height /
                         (static_cast<double>(basis.source_width) * basis.source_height);
     const double pixels = frames * basis.output.width * basis.output.height;

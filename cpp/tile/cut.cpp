@@ -77,7 +77,9 @@ Grid finer(const int width, const int height, const Grid& grid, const CutNeeds& 
   const auto lines = [&](const Grid& of) {
     return std::pair(cut_line(width, of.columns, needs), cut_line(height, of.rows, needs));
   };
-  const auto [columns, rows] = lines(grid);
+  // Not a structured binding: C++20 lets a lambda capture one, clang before 16 does not.
+  const auto now = lines(grid);
+  const std::int64_t columns = longest(now.first), rows = longest(now.second);
   const auto attempt = [&](const bool across) {
     Grid next = grid;
     // One more piece may come out as long as before: a grid counts only when it makes less.
@@ -86,13 +88,13 @@ Grid finer(const int width, const int height, const Grid& grid, const CutNeeds& 
       const auto [c, r] = lines(next);
       const std::int64_t least = std::int64_t{shortest(c)} * shortest(r);
       if (least <= needs.alike_above) return grid;
-      if (longest(c) < longest(columns) || longest(r) < longest(rows)) return next;
+      if (longest(c) < columns || longest(r) < rows) return next;
       if (longest(c) <= 2 * needs.halo + least_kept(needs) + needs.align && across) return grid;
       if (longest(r) <= 2 * needs.halo + least_kept(needs) + needs.align && !across) return grid;
     }
     return grid;
   };
-  const bool across = longest(columns) >= longest(rows);
+  const bool across = columns >= rows;
   const Grid first = attempt(across);
   return first == grid ? attempt(!across) : first;
 }

@@ -94,7 +94,7 @@ TEST_CASE("no encoder takes more than its model says, nor much less") {
     CAPTURE(s.preset);
     CAPTURE(s.threads);
     CAPTURE(s.lookahead);
-    CAPTURE(width);
+    CAPTURE(s.width);
     CAPTURE(std::string(av_get_pix_fmt_name(s.format)));
     CAPTURE(real);
     CAPTURE(model);
