@@ -9,7 +9,8 @@
 TORCH_VERSION=2.13.0
 BUILD_PACKAGES=(
   g++ pkg-config python3 python3-dev python3-venv ca-certificates
-  libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libzimg-dev nlohmann-json3-dev ffmpeg
+  libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavfilter-dev libzimg-dev
+  nlohmann-json3-dev ffmpeg
 )
 TEST_PACKAGES=(doctest-dev clang libclang-rt-dev)
 

@@ -157,6 +157,16 @@ void bind_job(py::module_& m) {
       .def_readwrite("encoder_preset", &PythonConfig::encoder_preset, "'': medium")
       .def_readwrite("pixel_format", &PythonConfig::pixel_format,
                      "'': the source's, or the nearest the codec takes")
+      .def_readwrite("width", &PythonConfig::width, "of the output; 0: as height and scale say")
+      .def_readwrite("height", &PythonConfig::height, "of the output; 0: as width and scale say")
+      .def_readwrite("color_matrix", &PythonConfig::color_matrix,
+                     "of the source: bt601, bt709, bt2020; '': as it tells")
+      .def_readwrite("interlaced", &PythonConfig::interlaced, "deinterlace, keep or refuse")
+      .def_readwrite("apply_rotation", &PythonConfig::apply_rotation)
+      .def_readwrite("refuse_resized", &PythonConfig::refuse_resized,
+                     "pictures of another size are an error")
+      .def_readwrite("streams", &PythonConfig::streams,
+                     "FFmpeg's specifiers of what is carried beside the video; empty: all")
       .def_readwrite("encoder_options", &PythonConfig::encoder_options)
       .def_readwrite("encoder_threads", &PythonConfig::encoder_threads, "0: one per core")
       .def_readwrite("decoder_threads", &PythonConfig::decoder_threads, "0: one per core")

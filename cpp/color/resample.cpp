@@ -1,26 +1,14 @@
 #include "color/resample.h"
 
-#include <zimg.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <new>
-#include <string>
 
-#include "base/error.h"
+#include "color/zimg.h"
 
 namespace streamvsr {
 
 namespace {
-
-constexpr std::size_t kAlign = 64;
-constexpr std::size_t align_up(const std::size_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
-
-[[noreturn]] void fail(const char* doing) {
-  char text[256] = {};
-  zimg_get_last_error(text, sizeof text);
-  throw Error(ErrorKind::kInternal, std::string("zimg cannot ") + doing + ": " + text);
-}
 
 zimg_image_format image_format(const int width, const int height, const int depth,
                                const bool full_range, const bool as_yuv) {
@@ -53,7 +41,8 @@ double offset_y(const ChromaSiting siting, const int cell) {
 }  // namespace
 
 PlaneGeometry plane_geometry(const PlaneFormat& source, const PlaneFormat& target, const int plane,
-                             const ChromaSiting siting, const bool full_range) {
+                             const ChromaSiting from, const ChromaSiting to,
+                             const bool full_range) {
   const bool chroma = !source.rgb && (plane == 1 || plane == 2);
   PlaneGeometry geometry;
   geometry.source_width = source.plane_width(plane);
@@ -71,7 +60,7 @@ PlaneGeometry plane_geometry(const PlaneFormat& source, const PlaneFormat& targe
     const int target_cell = chroma ? 1 << log2_target : 1;
     // Source samples a target sample spans.
     const double step = static_cast<double>(source_size) / target_size * target_cell / source_cell;
-    begin = offset(siting, target_cell) * step - offset(siting, source_cell);
+    begin = offset(to, target_cell) * step - offset(from, source_cell);
     size = step * target_samples;
   };
   cells(source.log2_sub_x, target.log2_sub_x, source.width, target.width, geometry.target_width,
@@ -79,10 +68,6 @@ PlaneGeometry plane_geometry(const PlaneFormat& source, const PlaneFormat& targe
   cells(source.log2_sub_y, target.log2_sub_y, source.height, target.height, geometry.target_height,
         offset_y, geometry.top, geometry.height);
   return geometry;
-}
-
-void PlaneResampler::Free::operator()(zimg_filter_graph* graph) const {
-  zimg_filter_graph_free(graph);
 }
 
 PlaneResampler::PlaneResampler(const PlaneGeometry& geometry) {
@@ -100,12 +85,14 @@ PlaneResampler::PlaneResampler(const PlaneGeometry& geometry) {
   zimg_graph_builder_params_default(&params, ZIMG_API_VERSION);
   params.resample_filter = ZIMG_RESIZE_SPLINE36;
   params.resample_filter_uv = ZIMG_RESIZE_SPLINE36;
-  params.dither_type = geometry.target_depth < geometry.source_depth ? ZIMG_DITHER_ERROR_DIFFUSION
-                                                                     : ZIMG_DITHER_NONE;
+  params.dither_type =
+      geometry.rounding == Rounding::kDiffused && geometry.target_depth < geometry.source_depth
+          ? ZIMG_DITHER_ERROR_DIFFUSION
+          : ZIMG_DITHER_NONE;
   graph_.reset(zimg_filter_graph_build(&from, &to, &params));
-  if (!graph_) fail("prepare a conversion");
+  if (!graph_) throw_zimg("prepare a conversion");
   if (zimg_filter_graph_get_tmp_size(graph_.get(), &graph_bytes_) != ZIMG_ERROR_SUCCESS) {
-    fail("prepare a conversion");
+    throw_zimg("prepare a conversion");
   }
   graph_bytes_ = align_up(graph_bytes_);
   scratch_bytes_ = graph_bytes_;
@@ -131,56 +118,16 @@ void PlaneResampler::run(const std::uint8_t* source, const std::ptrdiff_t source
   }
   if (zimg_filter_graph_process(graph_.get(), &from, &to, scratch, nullptr, nullptr, nullptr,
                                 nullptr) != ZIMG_ERROR_SUCCESS) {
-    fail("convert a plane");
+    throw_zimg("convert a plane");
   }
 }
 
 Scratch::Scratch(const std::size_t bytes)
     : data_(static_cast<std::uint8_t*>(
-          std::aligned_alloc(kAlign, align_up(std::max<std::size_t>(bytes, 1))))) {
+          std::aligned_alloc(kRowAlign, align_up(std::max<std::size_t>(bytes, 1))))) {
   if (!data_) throw std::bad_alloc();
 }
 
 void Scratch::Free::operator()(std::uint8_t* p) const { std::free(p); }
-
-namespace {
-
-template <class Sample>
-void fill(Planes& picture, const int plane, const Sample code) {
-  const PlaneFormat& format = picture.format();
-  for (int y = 0; y < format.plane_height(plane); ++y) {
-    std::fill_n(picture.row<Sample>(plane, y), format.plane_width(plane), code);
-  }
-}
-
-}  // namespace
-
-Planes convert(const Planes& source, const PlaneFormat& target, const ChromaSiting siting,
-               const bool full_range) {
-  const PlaneFormat& from = source.format();
-  if (from.rgb != target.rgb) {
-    throw Error(ErrorKind::kConfig, "cannot convert between RGB and luma-chroma planes here");
-  }
-  Planes result(target);
-  for (int plane = 0; plane < target.plane_count; ++plane) {
-    if (plane >= from.plane_count) {
-      const int code =
-          plane == 3 ? (1 << target.depth) - 1 : 1 << (target.depth - 1);  // opaque, or no colour
-      if (target.depth > 8) {
-        fill(result, plane, static_cast<std::uint16_t>(code));
-      } else {
-        fill(result, plane, static_cast<std::uint8_t>(code));
-      }
-      continue;
-    }
-    // Alpha spans all its codes in every format.
-    const PlaneResampler resampler(
-        plane_geometry(from, target, plane, siting, full_range || plane == 3));
-    Scratch scratch(resampler.scratch_bytes());
-    resampler.run(source.data(plane), source.stride(plane), result.data(plane),
-                  result.stride(plane), scratch.data());
-  }
-  return result;
-}
 
 }  // namespace streamvsr

@@ -1,4 +1,4 @@
-// Size, subsampling and depth of planes, by zimg. Matrix, transfer and range stay what they are.
+// Size, subsampling and depth of single planes, by zimg.
 #pragma once
 
 #include <cstddef>
@@ -6,10 +6,15 @@
 #include <memory>
 
 #include "color/planes.h"
-
-struct zimg_filter_graph;
+#include "color/zimg.h"
 
 namespace streamvsr {
+
+// What becomes of a value between two codes.
+enum class Rounding {
+  kDiffused,  // where a picture's depth drops, Floyd-Steinberg's error diffusion; without chance
+  kNearest,
+};
 
 // One plane's way from one raster to another.
 struct PlaneGeometry {
@@ -28,19 +33,19 @@ struct PlaneGeometry {
   // ones by 2^(t - s); chroma does so around its middle code.
   bool full_range = false;
   bool chroma = false;
+  Rounding rounding = Rounding::kDiffused;
 
   bool operator==(const PlaneGeometry&) const = default;
 };
 
 // How plane `plane` of a picture of format `source` covers that of `target`: the luma rasters span
-// the same picture, and chroma samples lie where `siting` says in both, whatever the subsampling.
+// the same picture, and chroma samples lie where `from` and `to` say, whatever the subsampling.
 // Exact for odd sizes too, where the last chroma column stands half outside the picture.
 PlaneGeometry plane_geometry(const PlaneFormat& source, const PlaneFormat& target, int plane,
-                             ChromaSiting siting, bool full_range);
+                             ChromaSiting from, ChromaSiting to, bool full_range);
 
 // Purpose: resamples planes of one geometry with the filter spline36, which keeps nearly as much
-// detail as Lanczos and rings less; to nearest code, or by Floyd-Steinberg error diffusion where
-// the depth drops, both without chance. Thread-safety: run() from any number of threads, each with
+// detail as Lanczos and rings less. Thread-safety: run() from any number of threads, each with
 // its own scratch. Ownership: owns the zimg graph.
 class PlaneResampler {
  public:
@@ -53,10 +58,7 @@ class PlaneResampler {
            std::ptrdiff_t target_stride, std::uint8_t* scratch) const;
 
  private:
-  struct Free {
-    void operator()(zimg_filter_graph* graph) const;
-  };
-  std::unique_ptr<zimg_filter_graph, Free> graph_;
+  ZimgGraph graph_;
   bool as_yuv_ = false;            // the graph's picture is Y, Cb, Cr, of which only Cb counts
   std::size_t scratch_bytes_ = 0;  // of the graph, and of the planes that do not count
   std::size_t graph_bytes_ = 0;
@@ -74,11 +76,5 @@ class Scratch {
   };
   std::unique_ptr<std::uint8_t, Free> data_;
 };
-
-// A whole picture in another size, subsampling or depth, both with this siting. Planes the source
-// lacks are filled: chroma with its middle code, alpha opaque. RGB stays RGB: kConfig when
-// target.rgb differs.
-Planes convert(const Planes& source, const PlaneFormat& target, ChromaSiting siting,
-               bool full_range = false);
 
 }  // namespace streamvsr

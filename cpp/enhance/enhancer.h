@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/stop.h"
+#include "color/description.h"
 #include "color/planes.h"
 #include "tensor/device_memory.h"
 
@@ -17,10 +18,9 @@ namespace streamvsr {
 
 // One source picture and what is known of it.
 struct EnhanceInput {
-  const Planes* picture = nullptr;            // owned by the caller, untouched
-  ChromaSiting siting = ChromaSiting::kLeft;  // of picture's chroma
-  bool full_range = false;                    // samples span the whole code range
-  float codec_strength = 0.0F;                // docs/network-format.md; 0 = lossless source
+  const Planes* picture = nullptr;  // owned by the caller, untouched
+  ColorDescription color;           // of picture, resolved()
+  float codec_strength = 0.0F;      // docs/network-format.md; 0 = lossless source
 };
 
 // Purpose: turns source pictures into enhanced ones. Ownership: results belong to the caller.
@@ -41,7 +41,7 @@ class Enhancer {
   }
   // Makes ready for pictures of this format. Throws kConfig where it cannot enhance them, kMemory
   // where its device is too small for them.
-  virtual void check(const PlaneFormat&) const {}
+  virtual void check(const PlaneFormat&, const ColorDescription&) const {}
   // How many pictures make the best use of it at once; >= 1.
   virtual int preferred_batch() const { return 1; }
   // How many pictures before one its result depends on, 0..16. A run that goes on with an earlier

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "color/convert.h"
 #include "color/resample.h"
 #include "enhance/tiled_engine.h"
 #include "model/rows.h"
@@ -52,7 +53,7 @@ class NetworkEnhancer final : public Enhancer {
   std::vector<std::string> warnings() const override { return warnings_; }
   DeviceUse device_use() const override { return engine_->device_use(); }
   std::vector<std::string> take_notes() override { return engine_->take_notes(); }
-  void check(const PlaneFormat& source) const override;
+  void check(const PlaneFormat& source, const ColorDescription& color) const override;
 
  private:
   // A resampler with the geometry it was made for.
@@ -62,12 +63,14 @@ class NetworkEnhancer final : public Enhancer {
   };
 
   int passes_to(int scale) const;
-  void check_planes(const PlaneFormat& format) const;
+  // Whether pictures must become RGB for the network, and its results what they were.
+  bool recolours(const PlaneFormat& source) const { return engine_->planes() == 3 && !source.rgb; }
   // Whether the network computes this plane of such a picture.
   bool is_networks(const PlaneFormat& format, const int plane) const {
     return plane == 0 || (format.rgb && plane < 3);
   }
-  // Format of the planes between two passes: the network's planes alone.
+  // Format of a pass' pictures where they are not the source's or the results': the network's
+  // planes alone.
   PlaneFormat pass_format(const PlaneFormat& source, int scale) const;
   const PlaneResampler& resampler(const PlaneGeometry& geometry);
   void add_pictures(const Planes& source, Planes& result, float codec_strength,
@@ -79,6 +82,14 @@ class NetworkEnhancer final : public Enhancer {
   std::string name_;
   std::vector<std::string> warnings_;
   std::vector<Known> resamplers_;
+  // For the pictures that recolours() tells.
+  struct Recolouring {
+    PlaneFormat format;  // of sources
+    ColorDescription color;
+    PictureConverter in, out;
+  };
+  const Recolouring& recolouring(const EnhanceInput& input);
+  std::vector<std::unique_ptr<const Recolouring>> recolourings_;
   // One a worker, kept between calls.
   std::vector<std::pair<std::size_t, std::unique_ptr<Scratch>>> scratch_;
   std::unique_ptr<Engine> engine_;
@@ -103,21 +114,24 @@ PlaneFormat NetworkEnhancer::pass_format(const PlaneFormat& source, const int sc
   PlaneFormat format = source;
   format.width *= scale;
   format.height *= scale;
-  format.plane_count = source.rgb ? 3 : 1;
+  if (recolours(source)) {
+    format.rgb = true;
+    format.log2_sub_x = format.log2_sub_y = 0;
+    format.depth = 16;  // so that it is rounded to codes once
+  }
+  format.plane_count = format.rgb ? 3 : 1;
   return format;
 }
 
-void NetworkEnhancer::check_planes(const PlaneFormat& format) const {
-  if (engine_->planes() == 3 && !format.rgb) {
-    throw Error(ErrorKind::kConfig, "network '" + name_ +
-                                        "' takes RGB pictures and the video has luma and chroma: "
-                                        "choose a luma network, which takes and gives 1 plane");
-  }
-}
-
 // The last pass is the largest.
-void NetworkEnhancer::check(const PlaneFormat& format) const {
-  check_planes(format);
+void NetworkEnhancer::check(const PlaneFormat& format, const ColorDescription& given) const {
+  const ColorDescription color = resolved(given, format);
+  if (recolours(format) && !known_matrix(color.matrix)) {
+    throw Error(ErrorKind::kConfig,
+                "network '" + name_ + "' takes RGB pictures, and the video's colour matrix (" +
+                    matrix_name(color.matrix) + ", code point " + std::to_string(color.matrix) +
+                    ") cannot be computed with: choose a luma network, which takes 1 plane");
+  }
   const int before = scale_ / engine_->scale();
   engine_->prepare(format.width * before, format.height * before);
 }
@@ -131,11 +145,30 @@ std::size_t NetworkEnhancer::workspace_bytes(const PlaneFormat& source) const {
     // Between passes: what the next one reads, for every picture of a batch.
     if (pass + 1 < passes_) {
       const PlaneFormat between = pass_format(source, scale);
-      bytes += static_cast<std::size_t>(between.width) * between.height * between.plane_count *
-               between.bytes_per_sample() * preferred_batch();
+      bytes += planes_bytes(between) * static_cast<std::size_t>(preferred_batch());
     }
   }
+  // As RGB: what the first pass reads, what the last one writes, and the way between.
+  if (recolours(source)) {
+    const std::size_t large = planes_bytes(pass_format(source, scale));
+    bytes += (planes_bytes(pass_format(source, 1)) + 2 * large) *
+             static_cast<std::size_t>(preferred_batch());
+  }
   return bytes;
+}
+
+const NetworkEnhancer::Recolouring& NetworkEnhancer::recolouring(const EnhanceInput& input) {
+  const PlaneFormat& format = input.picture->format();
+  const ColorDescription color = resolved(input.color, format);
+  for (const auto& known : recolourings_)
+    if (known->format == format && known->color == color) return *known;
+  constexpr ColorDescription kRgb{ColorDescription::kRgb, true};
+  recolourings_.push_back(std::make_unique<const Recolouring>(
+      Recolouring{format, color,
+                  PictureConverter(format, color, pass_format(format, 1), kRgb, Rounding::kNearest),
+                  PictureConverter(pass_format(format, scale_), kRgb, output_format(format), color,
+                                   Rounding::kNearest)}));
+  return *recolourings_.back();
 }
 
 const PlaneResampler& NetworkEnhancer::resampler(const PlaneGeometry& geometry) {
@@ -184,8 +217,9 @@ void NetworkEnhancer::add_resampling(const EnhanceInput& input, Planes& result,
   const Planes& source = *input.picture;
   for (int plane = 0; plane < source.format().plane_count; ++plane) {
     if (is_networks(source.format(), plane)) continue;
-    const PlaneResampler* by = &resampler(
-        plane_geometry(source.format(), result.format(), plane, input.siting, input.full_range));
+    const PlaneResampler* by =
+        &resampler(plane_geometry(source.format(), result.format(), plane, input.color.siting,
+                                  input.color.siting, input.color.full_range));
     tasks.push_back([this, by, &source, &result, &stop, plane](const int worker) {
       stop.check();
       by->run(source.data(plane), source.stride(plane), result.data(plane), result.stride(plane),
@@ -196,33 +230,56 @@ void NetworkEnhancer::add_resampling(const EnhanceInput& input, Planes& result,
 
 std::vector<Planes> NetworkEnhancer::run(const std::span<const EnhanceInput> batch,
                                          const StopFlag& stop) {
-  for (const EnhanceInput& input : batch) check_planes(input.picture->format());
-  std::vector<Planes> results;
-  for (const EnhanceInput& input : batch) {
-    results.emplace_back(output_format(input.picture->format()));
-  }
   // A stream has one geometry a plane; a few stay for streams that change their size to and fro.
   if (resamplers_.size() > 16) resamplers_.clear();
+  if (recolourings_.size() > 4) recolourings_.clear();
+  std::vector<Planes> results(batch.size());
   std::vector<Engine::Task> beside;
-  for (std::size_t i = 0; i < batch.size(); ++i) add_resampling(batch[i], results[i], stop, beside);
+  std::vector<Planes> sources(batch.size());  // of the pass at hand, where not the batch's own
+  std::vector<Engine::Task> before;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const Planes& picture = *batch[i].picture;
+    if (recolours(picture.format())) {
+      const Recolouring* const by = &recolouring(batch[i]);
+      before.push_back([&, by, i](int) {
+        stop.check();
+        sources[i] = by->in.run(*batch[i].picture);
+      });
+    } else {
+      results[i] = Planes(output_format(picture.format()));
+      add_resampling(batch[i], results[i], stop, beside);
+    }
+  }
+  if (!before.empty()) engine_->run({}, stop, before);
 
-  std::vector<Planes> sources;  // of the pass at hand; empty for the first
   int scale = 1;
   for (int pass = 0; pass < passes_; ++pass) {
     scale *= engine_->scale();
     const bool last = pass + 1 == passes_;
-    std::vector<Planes> targets;
+    std::vector<Planes> targets(batch.size());
     std::vector<Picture> pictures;
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const Planes& given = *batch[i].picture;
-      if (!last) targets.emplace_back(pass_format(given.format(), scale));
-      add_pictures(pass == 0 ? given : sources[i], last ? results[i] : targets[i],
+      const bool own = last && !recolours(given.format());
+      if (!own) targets[i] = Planes(pass_format(given.format(), scale));
+      add_pictures(sources[i].empty() ? given : sources[i], own ? results[i] : targets[i],
                    pass == 0 ? batch[i].codec_strength : 0.0F, pictures);
     }
     engine_->run(pictures, stop, beside);
     beside.clear();
     sources = std::move(targets);
   }
+
+  std::vector<Engine::Task> after;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (!recolours(batch[i].picture->format())) continue;
+    const Recolouring* const by = &recolouring(batch[i]);
+    after.push_back([&, by, i](int) {
+      stop.check();
+      results[i] = by->out.run(sources[i]);
+    });
+  }
+  if (!after.empty()) engine_->run({}, stop, after);
   return results;
 }
 

@@ -33,11 +33,11 @@ struct EnhancerOptions {
 
 // What runs on which plane:
 // - a luma network: luma (or gray) through the network, chroma by spline36 with its siting kept,
-// alpha the
-//   same. An RGB picture's planes each go through the network, since each is as sharp as luma.
-// - an rgb network: RGB pictures only; others are refused with kConfig.
-// With more than one pass only the first is told the codec strength; the later ones are told 0,
-// since what they see is the network's own, cleaned output. Chroma goes to the final size in one
+//   alpha the same. An RGB picture's planes each go through the network, since each is as sharp as
+//   luma.
+// - an rgb network: the picture as red, green and blue in 16 bits, by its matrix and range, and
+// back. With more than one pass only the first is told the codec strength; the later ones are told
+// 0, since what they see is the network's own, cleaned output. Chroma goes to the final size in one
 // step. Throws as read_network and the engines do, and kConfig for passes.
 std::unique_ptr<Enhancer> make_network_enhancer(const EnhancerOptions& options);
 

@@ -151,6 +151,14 @@ std::int64_t frame_duration(const AVFrame& frame) {
 #endif
 }
 
+void set_frame_duration(AVFrame& frame, const std::int64_t duration) {
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100)
+  frame.duration = duration;
+#else
+  frame.pkt_duration = duration;
+#endif
+}
+
 bool frame_is_corrupt(const AVFrame& frame) {
   return (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0 || frame.decode_error_flags != 0;
 }
@@ -176,39 +184,54 @@ void mark_plain_frame(AVFrame& frame) {
 
 int channel_count(const AVCodecParameters& parameters) { return parameters.ch_layout.nb_channels; }
 
-void copy_stream_side_data(const AVStream& from, AVStream& to) {
 #if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
-  for (int i = 0; i < from.codecpar->nb_coded_side_data; ++i) {
-    const AVPacketSideData& data = from.codecpar->coded_side_data[i];
-    if (data.type == AV_PKT_DATA_CPB_PROPERTIES) continue;
-    AVPacketSideData* const copy = av_packet_side_data_new(
-        &to.codecpar->coded_side_data, &to.codecpar->nb_coded_side_data, data.type, data.size, 0);
-    if (copy == nullptr) throw std::bad_alloc();
-    std::copy_n(data.data, data.size, copy->data);
-  }
+namespace {
+std::span<const AVPacketSideData> all_side_data(const AVStream& stream) {
+  return {stream.codecpar->coded_side_data,
+          static_cast<std::size_t>(stream.codecpar->nb_coded_side_data)};
+}
+}  // namespace
+
+void add_stream_side_data(AVStream& stream, const AVPacketSideDataType type,
+                          const std::span<const std::uint8_t> data) {
+  AVPacketSideData* const copy =
+      av_packet_side_data_new(&stream.codecpar->coded_side_data,
+                              &stream.codecpar->nb_coded_side_data, type, data.size(), 0);
+  if (copy == nullptr) throw std::bad_alloc();
+  std::copy_n(data.data(), data.size(), copy->data);
+}
 #else
-  for (int i = 0; i < from.nb_side_data; ++i) {
-    const AVPacketSideData& data = from.side_data[i];
-    if (data.type == AV_PKT_DATA_CPB_PROPERTIES) continue;
-    std::uint8_t* const copy = av_stream_new_side_data(&to, data.type, data.size);
-    if (copy == nullptr) throw std::bad_alloc();
-    std::copy_n(data.data, data.size, copy);
-  }
+namespace {
+std::span<const AVPacketSideData> all_side_data(const AVStream& stream) {
+  return {stream.side_data, static_cast<std::size_t>(stream.nb_side_data)};
+}
+}  // namespace
+
+void add_stream_side_data(AVStream& stream, const AVPacketSideDataType type,
+                          const std::span<const std::uint8_t> data) {
+  std::uint8_t* const copy = av_stream_new_side_data(&stream, type, data.size());
+  if (copy == nullptr) throw std::bad_alloc();
+  std::copy_n(data.data(), data.size(), copy);
+}
 #endif
+
+std::span<const std::uint8_t> stream_side_data(const AVStream& stream,
+                                               const AVPacketSideDataType type) {
+  for (const AVPacketSideData& data : all_side_data(stream))
+    if (data.type == type) return {data.data, data.size};
+  return {};
+}
+
+void copy_stream_side_data(const AVStream& from, AVStream& to) {
+  for (const AVPacketSideData& data : all_side_data(from))
+    if (data.type != AV_PKT_DATA_CPB_PROPERTIES)
+      add_stream_side_data(to, data.type, {data.data, data.size});
 }
 
 double stream_rotation(const AVStream& stream) {
-  const std::int32_t* matrix = nullptr;
-#if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
-  if (const AVPacketSideData* const data =
-          av_packet_side_data_get(stream.codecpar->coded_side_data,
-                                  stream.codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX))
-    matrix = reinterpret_cast<const std::int32_t*>(data->data);
-#else
-  matrix = reinterpret_cast<const std::int32_t*>(
-      av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, nullptr));
-#endif
-  return matrix != nullptr ? av_display_rotation_get(matrix) : 0.0;
+  const std::span<const std::uint8_t> data = stream_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX);
+  if (data.size() < 9 * sizeof(std::int32_t)) return 0.0;
+  return av_display_rotation_get(reinterpret_cast<const std::int32_t*>(data.data()));
 }
 
 const AVPixelFormat* encoder_formats(const AVCodec& codec) {

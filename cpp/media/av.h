@@ -134,12 +134,16 @@ std::map<std::string, std::string> to_map(const AVDictionary* dictionary);
 
 // Fields that moved or were born between FFmpeg 5.1 and 8.
 std::int64_t frame_duration(const AVFrame& frame);
+void set_frame_duration(AVFrame& frame, std::int64_t duration);
 bool frame_is_corrupt(const AVFrame& frame);
 bool frame_is_interlaced(const AVFrame& frame);
 void mark_plain_frame(AVFrame& frame);  // progressive, picture type left to the encoder
 int channel_count(const AVCodecParameters& parameters);
-// Copies side data that describes the whole stream (rotation, mastering display, content light,
-// ...).
+// Side data of a whole stream; empty without any of the type.
+std::span<const std::uint8_t> stream_side_data(const AVStream& stream, AVPacketSideDataType type);
+void add_stream_side_data(AVStream& stream, AVPacketSideDataType type,
+                          std::span<const std::uint8_t> data);
+// Copies what describes the whole stream (rotation, mastering display, content light, ...).
 void copy_stream_side_data(const AVStream& from, AVStream& to);
 // Counter-clockwise rotation in degrees from the display matrix; 0 without one.
 double stream_rotation(const AVStream& stream);

@@ -158,8 +158,45 @@ void Decoder::reopen_single() {
   open(1);
   parallel_ = false;
   damaged_ = 0;
-  for (std::int64_t i = 0; i < delivered_; ++i)
+  const std::int64_t past = delivered_ + (deinterlacer_ ? deinterlacer_->held() : 0);
+  for (std::int64_t i = 0; i < past; ++i)
     if (!next_sound()) return;
+}
+
+void Decoder::look_at_fields(const AVFrame& frame) {
+  met_interlaced_ = met_interlaced_ || frame_is_interlaced(frame);
+  if (frame_is_interlaced(frame) && settings_.interlaced == Interlaced::kRefuse)
+    throw Error(
+        ErrorKind::kInput,
+        "'" + path_ +
+            "' is interlaced; deinterlace it first, or set interlaced to \"deinterlace\" or "
+            "\"keep\"",
+        path_);
+}
+
+FramePtr Decoder::next_progressive() {
+  for (;;) {
+    if (deinterlacer_)
+      if (FramePtr picture = deinterlacer_->pull()) return picture;
+    FramePtr frame;
+    if (waiting_) {
+      frame = std::move(waiting_);
+      deinterlacer_.reset();
+    } else if (frame = next_sound(); frame) {
+      look_at_fields(*frame);
+    }
+    if (settings_.interlaced != Interlaced::kDeinterlace) return frame;
+    if (frame && deinterlacer_ && !deinterlacer_->takes(*frame)) {
+      waiting_ = std::move(frame);  // behind what the deinterlacer holds
+      deinterlacer_->push(nullptr);
+      continue;
+    }
+    if (!deinterlacer_ && !(frame && frame_is_interlaced(*frame))) return frame;
+    if (!frame && deinterlacer_->held() == 0) return nullptr;
+    if (!deinterlacer_)
+      deinterlacer_ = std::make_unique<Deinterlacer>(*frame, std::max(1, settings_.threads));
+    deinterlacer_->push(std::move(frame));
+  }
 }
 
 // The plan of the memory knows the first picture's size alone.
@@ -167,9 +204,10 @@ void Decoder::check_size(const AVFrame& frame) {
   const std::int64_t pixels = std::int64_t{frame.width} * frame.height;
   if (settings_.most_bytes == 0 || pixels <= std::int64_t{checked_width_} * checked_height_) return;
   const AVCodecParameters* const parameters = input_->stream(input_->video_index()).codecpar;
-  const std::size_t bytes = decoder_bytes(
-      {parameters, static_cast<AVPixelFormat>(frame.format), frame.width, frame.height, true, 0},
-      parallel_ ? settings_.threads : 1);
+  const std::size_t bytes =
+      decoder_bytes({parameters, static_cast<AVPixelFormat>(frame.format), frame.width,
+                     frame.height, true, deinterlacer_ != nullptr, 0},
+                    parallel_ ? settings_.threads : 1);
   if (bytes > settings_.most_bytes)
     throw Error(ErrorKind::kMemory,
                 "the pictures of '" + path_ + "' grow to " + std::to_string(frame.width) + "x" +
@@ -204,6 +242,8 @@ SourcePicture Decoder::finish(FramePtr frame) {
     bytes = it->second;
     packet_bytes_.erase(it);
   }
+  if (settings_.matrix != AVCOL_SPC_UNSPECIFIED && frame->colorspace != AVCOL_SPC_RGB)
+    frame->colorspace = settings_.matrix;
   SourcePicture picture;
   picture.index = delivered_++;
   picture.pts = pts;
@@ -216,25 +256,45 @@ SourcePicture Decoder::finish(FramePtr frame) {
     settings_.height = frame->height;
   }
   if (frame->width != settings_.width || frame->height != settings_.height) {
+    if (settings_.refuse_resized)
+      throw Error(ErrorKind::kInput,
+                  "the pictures of '" + path_ + "' change from " + std::to_string(settings_.width) +
+                      "x" + std::to_string(settings_.height) + " to " +
+                      std::to_string(frame->width) + "x" + std::to_string(frame->height) +
+                      " at frame " + std::to_string(picture.index) +
+                      "; set size_change to \"scale\" to have them scaled",
+                  path_);
     ++resized_;
     check_size(*frame);
   }
   if (!fitter_) {
-    fitter_.emplace(settings_.format, settings_.width, settings_.height);
-    plane_format_ = plane_format(settings_.format, settings_.width, settings_.height).value();
+    const PlaneFormat lying =
+        plane_format(settings_.format, settings_.width, settings_.height).value();
+    plane_format_ = turned(lying, settings_.orientation);
+    if (!settings_.color) {
+      ColorDescription color = color_description(*frame);
+      // RGB becomes what nearly all video is.
+      if (color.matrix == ColorDescription::kRgb) color = {ColorDescription::kBt709};
+      settings_.color = resolved(color, plane_format_);
+      const bool subsampled = lying.log2_sub_x > 0 || lying.log2_sub_y > 0;
+      if (!settings_.orientation.upright() && subsampled)
+        settings_.color->siting = ChromaSiting::kCenter;
+    }
+    fitter_.emplace(lying, *settings_.color);
   }
   if (!first_frame_) {
     first_frame_ = make_frame();
     if (av_frame_copy_props(first_frame_.get(), frame.get()) < 0) throw std::bad_alloc();
     first_frame_->format = frame->format;
   }
-  picture.planes = fitter_->fits(*frame) ? to_planes(*frame, plane_format_)
-                                         : to_planes(*fitter_->fit(*frame), plane_format_);
+  picture.planes = fitter_->fit(*frame);
+  if (!settings_.orientation.upright())
+    picture.planes = turned(picture.planes, settings_.orientation);
   return picture;
 }
 
 std::optional<SourcePicture> Decoder::next(const bool fingerprinted) {
-  FramePtr frame = put_back_ ? std::move(put_back_) : next_sound();
+  FramePtr frame = put_back_ ? std::move(put_back_) : next_progressive();
   if (!frame) return std::nullopt;
   SourcePicture picture = finish(std::move(frame));
   if (fingerprinted) {
@@ -268,7 +328,7 @@ bool Decoder::seek_to(const SourceMark& mark, const std::int64_t target, const s
     return false;
   sought_ = true;
   const auto sound = [&] { return damaged_ == 0 && sought_; };
-  while (FramePtr frame = next_sound()) {
+  while (FramePtr frame = next_progressive()) {
     const std::int64_t pts = frame->best_effort_timestamp;
     if (!sound() || pts == AV_NOPTS_VALUE || pts > mark.window_pts) return false;
     if (pts < mark.window_pts) continue;
@@ -293,6 +353,8 @@ void Decoder::restart(const int threads) {
   strength_.reset();
   open(threads);
   parallel_ = parallel_ && threads > 1;
+  deinterlacer_.reset();
+  waiting_.reset();
   delivered_ = damaged_ = resized_ = pts_offset_ = 0;
   last_pts_ = raw_pts_ = AV_NOPTS_VALUE;
   printed_.clear();

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "base/stop.h"
+#include "color/orientation.h"
 #include "media/codec_strength.h"
+#include "media/deinterlacer.h"
 #include "media/input.h"
 #include "media/picture.h"
 
@@ -24,15 +26,29 @@ struct SourcePicture {
   float codec_strength = 0.0F;  // docs/network-format.md
 };
 
+// What becomes of interlaced frames.
+enum class Interlaced {
+  kDeinterlace,  // one progressive picture each: see deinterlacer.h
+  kKeep,         // handed out as if they were progressive
+  kRefuse,       // an error
+};
+
 struct DecoderSettings {
   int threads = 1;  // >= 1
   AVPixelFormat format =
-      AV_PIX_FMT_NONE;          // of the planes handed out; NONE: nearest to the first frame's
-  int width = 0, height = 0;    // of the planes handed out; 0: the first frame's
-  double bits_per_pixel = 0.0;  // the stream's mean, for the codec strength
+      AV_PIX_FMT_NONE;        // of the planes before they are turned; NONE: nearest to the first's
+  int width = 0, height = 0;  // of the same; 0: the first frame's
+  Orientation orientation;    // that they are turned to
+  // Of the planes handed out; nothing: the first frame's, resolved().
+  std::optional<ColorDescription> color;
+  double bits_per_pixel = 0.0;        // the stream's mean, for the codec strength
   std::int64_t nominal_duration = 1;  // ticks; used where the stream says nothing
   std::size_t most_bytes = 0;         // that it may hold: see decoder_memory.h; 0: no matter
-  bool unique_times = false;          // no two packets have the same: a place is known by its time
+  AVColorSpace matrix =
+      AVCOL_SPC_UNSPECIFIED;  // of the source, whatever it tells; else as it tells
+  Interlaced interlaced = Interlaced::kKeep;
+  bool refuse_resized = false;  // a picture of another size is an error; else it is scaled
+  bool unique_times = false;    // no two packets have the same: a place is known by its time
 };
 
 // The place behind a picture, as another decoder can find it again: times, and a fingerprint of the
@@ -85,10 +101,13 @@ class Decoder {
   std::int64_t damaged() const { return damaged_; }
   // Pictures that came in another size and were scaled to the first one's.
   std::int64_t resized() const { return resized_; }
+  // Whether any frame was interlaced.
+  bool met_interlaced() const { return met_interlaced_; }
   // FFmpeg's last words on the damage; empty without any.
   const std::string& damage_words() const { return words_; }
-  // Format and size of the planes; valid after the first next().
-  AVPixelFormat format() const { return settings_.format; }
+  // With all that the first frame decided; valid after the first next().
+  const DecoderSettings& settings() const { return settings_; }
+  // Of the planes handed out; the same.
   const PlaneFormat& planes() const { return plane_format_; }
   std::int64_t bytes_read() const;
   // The first decoded frame's description (format, colour, aspect; no samples), for the plan; null
@@ -105,6 +124,8 @@ class Decoder {
   bool feed();        // one packet more into the decoder; false when there is none
   int errors() const;
   FramePtr next_sound();  // the same without frames that an error may have touched
+  FramePtr next_progressive();
+  void look_at_fields(const AVFrame& frame);
   void reopen_single();
   SourcePicture finish(FramePtr frame);
   void check_size(const AVFrame& frame);
@@ -123,7 +144,9 @@ class Decoder {
   bool sought_ = false;    // since it was opened: see Note [going on]
   int return_errors_ = 0;  // packets or frames refused since the last open()
   std::deque<FramePtr> held_;
-  FramePtr put_back_;  // handed out next, before any other
+  FramePtr put_back_;                           // handed out next, before any other
+  std::unique_ptr<Deinterlacer> deinterlacer_;  // since the first interlaced frame
+  FramePtr waiting_;                            // for the deinterlacer to drain
   bool drained_ = false;
   std::map<std::int64_t, int> packet_bytes_;  // of packets in the decoder, by pts
   std::int64_t delivered_ = 0;
@@ -137,6 +160,7 @@ class Decoder {
   std::int64_t pts_offset_ = 0;             // re-basing after a jump back
   std::int64_t damaged_ = 0;
   std::int64_t resized_ = 0;
+  bool met_interlaced_ = false;
   int checked_width_ = 0, checked_height_ = 0;  // a size that is known to fit into most_bytes
   std::string words_;
   std::int64_t earlier_bytes_ = 0;  // read by demuxers that were reopened

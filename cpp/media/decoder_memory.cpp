@@ -73,10 +73,13 @@ std::size_t decoder_bytes(const DecoderLoad& load, const int threads) {
   const int delay = std::max(1, load.parameters->video_delay);
   // Beyond those referred to: on their way out, in each thread, held back, and in hand.
   const std::size_t pictures = static_cast<std::size_t>(references(load) + delay) + parallel +
+                               (load.deinterlaced ? 4 : 0) +
                                (parallel > 1 ? static_cast<std::size_t>(delay) + 2 : 0) + 2;
+  // Full chroma in 16 bits, and the result.
+  constexpr std::size_t kConverting = 12;
   constexpr std::size_t kThread = 1'500'000;
   constexpr std::size_t kFixed = 4'000'000;
-  return pictures * (picture + beside) + (load.converted ? 2 * picture : 0) +
+  return pictures * (picture + beside) + (load.converted ? 2 * picture + kConverting * pixels : 0) +
          (parallel + 3) * load.largest_packet + parallel * (kThread + pixels / 4) + kFixed;
 }
 

@@ -12,6 +12,7 @@ struct DecoderLoad {
   AVPixelFormat format = AV_PIX_FMT_NONE;         // as decoded
   int width = 0, height = 0;                      // as decoded, samples
   bool converted = false;                         // to another format before it is handed out
+  bool deinterlaced = false;                      // see deinterlacer.h
   std::size_t largest_packet = 0;                 // bytes
 };
 

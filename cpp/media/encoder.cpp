@@ -5,6 +5,8 @@
 #include <mutex>
 #include <utility>
 
+#include "base/cpu.h"
+
 namespace streamvsr {
 
 namespace {
@@ -43,8 +45,9 @@ const CodecChoice& choice(const std::string& codec) {
 constexpr int kNoKeyFrames = 1 << 16;
 
 // A user's x264-params or x265-params come after ours, so theirs win where both name a key.
-std::string joined(const std::string& ours, const EncoderSettings& settings,
-                   const std::string& key) {
+std::string joined(std::string ours, const EncoderSettings& settings, const std::string& key) {
+  if (const std::string light = light_parameters(settings.codec, settings.light); !light.empty())
+    ours += ":" + light;
   const auto it = settings.options.find(key);
   return it == settings.options.end() || it->second.empty() ? ours : ours + ":" + it->second;
 }
@@ -194,6 +197,7 @@ Encoder::Encoder(const EncoderSettings& settings) : log_(std::make_unique<LogSin
   Dictionary options;
   set_options(options, settings, c);
   const LogSink::Scope scope(*log_);
+  const NoRealTime no_real_time;  // SVT-AV1 makes its threads so where it is root
   const int result = avcodec_open2(&e, &encoder, options.raw());
   if (result < 0) {
     const std::string words = log_->last_words();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "media/av.h"
+#include "media/light.h"
 
 namespace streamvsr {
 
@@ -27,6 +28,7 @@ struct EncoderSettings {
   AVColorTransferCharacteristic transfer = AVCOL_TRC_UNSPECIFIED;
   AVColorPrimaries primaries = AVCOL_PRI_UNSPECIFIED;
   AVChromaLocation chroma_location = AVCHROMA_LOC_UNSPECIFIED;
+  LightMetadata light;
 };
 
 // FFmpeg's encoder behind a name of ours. Throws kConfig for an unknown name or one this FFmpeg

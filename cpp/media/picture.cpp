@@ -29,12 +29,37 @@ AVPixelFormat without_j(const AVPixelFormat format) {
   }
 }
 
-constexpr std::array kPlanar = {
-    AV_PIX_FMT_GRAY8,     AV_PIX_FMT_GRAY10,    AV_PIX_FMT_GRAY12,    AV_PIX_FMT_YUV420P,
-    AV_PIX_FMT_YUV422P,   AV_PIX_FMT_YUV444P,   AV_PIX_FMT_YUV420P10, AV_PIX_FMT_YUV422P10,
-    AV_PIX_FMT_YUV444P10, AV_PIX_FMT_YUV420P12, AV_PIX_FMT_YUV422P12, AV_PIX_FMT_YUV444P12,
+// Layouts of samples that swscale takes apart, RGB among them.
+constexpr std::array kUnpacked = {
+    AV_PIX_FMT_GRAY8,     AV_PIX_FMT_GRAY10,    AV_PIX_FMT_GRAY12,    AV_PIX_FMT_GRAY14,
+    AV_PIX_FMT_GRAY16,    AV_PIX_FMT_YUV410P,   AV_PIX_FMT_YUV411P,   AV_PIX_FMT_YUV440P,
+    AV_PIX_FMT_YUV420P,   AV_PIX_FMT_YUV422P,   AV_PIX_FMT_YUV444P,   AV_PIX_FMT_YUV420P10,
+    AV_PIX_FMT_YUV422P10, AV_PIX_FMT_YUV444P10, AV_PIX_FMT_YUV420P12, AV_PIX_FMT_YUV422P12,
+    AV_PIX_FMT_YUV444P12, AV_PIX_FMT_YUV420P16, AV_PIX_FMT_YUV422P16, AV_PIX_FMT_YUV444P16,
+    AV_PIX_FMT_GBRP,      AV_PIX_FMT_GBRP10,    AV_PIX_FMT_GBRP12,    AV_PIX_FMT_GBRP16,
     AV_PIX_FMT_NONE,
 };
+
+// The planar layout of the same samples, alpha left out; for what has none (palettes, floating
+// point, fewer bits) the one that loses least.
+AVPixelFormat unpacked(const AVPixelFormat format) {
+  const AVPixelFormat plain = without_j(format);
+  if (plane_format(plain, 1, 1)) return plain;
+  const AVPixFmtDescriptor* const d = av_pix_fmt_desc_get(plain);
+  const auto colours = [](const AVPixFmtDescriptor& of) {
+    return of.nb_components - ((of.flags & AV_PIX_FMT_FLAG_ALPHA) != 0 ? 1 : 0);
+  };
+  constexpr std::uint64_t kKind =
+      AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_FLOAT | AV_PIX_FMT_FLAG_BAYER;
+  for (const AVPixelFormat candidate : kUnpacked) {
+    const AVPixFmtDescriptor* const c = av_pix_fmt_desc_get(candidate);
+    if (d != nullptr && c != nullptr && colours(*c) == colours(*d) &&
+        (c->flags & kKind) == (d->flags & kKind) && c->comp[0].depth == d->comp[0].depth &&
+        c->log2_chroma_w == d->log2_chroma_w && c->log2_chroma_h == d->log2_chroma_h)
+      return candidate;
+  }
+  return avcodec_find_best_pix_fmt_of_list(kUnpacked.data(), plain, 0, nullptr);
+}
 
 }  // namespace
 
@@ -82,11 +107,13 @@ AVPixelFormat pixel_format(const PlaneFormat& format) {
 }
 
 AVPixelFormat nearest_planar(const AVPixelFormat format) {
-  const AVPixelFormat plain = without_j(format);
-  const auto own = plane_format(plain, 1, 1);
-  // Planar RGB is left to swscale too: no encoder of ours takes it.
-  if (own && !own->rgb) return plain;
-  return avcodec_find_best_pix_fmt_of_list(kPlanar.data(), plain, 0, nullptr);
+  const AVPixelFormat samples = unpacked(format);
+  const auto planes = plane_format(samples, 1, 1);
+  if (!planes || !planes->rgb) return samples;
+  PlaneFormat target = *planes;
+  target.rgb = false;
+  target.depth = std::min(target.depth, 12);  // the deepest that an encoder takes
+  return pixel_format(target);
 }
 
 Planes to_planes(const AVFrame& frame, const PlaneFormat& format) {
@@ -125,38 +152,57 @@ FramePtr to_frame(Planes planes, const AVPixelFormat format) {
   return frame;
 }
 
-bool FrameFitter::fits(const AVFrame& frame) const {
-  return without_j(static_cast<AVPixelFormat>(frame.format)) == format_ && frame.width == width_ &&
-         frame.height == height_;
+ColorDescription color_description(const AVFrame& frame) {
+  const auto format = static_cast<AVPixelFormat>(frame.format);
+  ColorDescription color;
+  const auto planes = plane_format(unpacked(format), frame.width, frame.height);
+  const bool rgb = planes && planes->rgb;
+  color.matrix = rgb ? ColorDescription::kRgb : frame.colorspace;
+  color.full_range = rgb || frame.color_range == AVCOL_RANGE_JPEG || without_j(format) != format;
+  color.siting = chroma_siting(frame.chroma_location);
+  return color;
 }
 
-FramePtr FrameFitter::fit(const AVFrame& frame) {
-  const auto from = static_cast<AVPixelFormat>(frame.format);
-  if (!scaler_ || from != from_format_ || frame.width != from_width_ ||
-      frame.height != from_height_) {
-    scaler_.reset(sws_getContext(frame.width, frame.height, from, width_, height_, format_,
-                                 SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP,
-                                 nullptr, nullptr, nullptr));
+FramePtr FrameFitter::unpack(const AVFrame& frame, const AVPixelFormat to) {
+  const Layout layout{frame.width, frame.height, static_cast<AVPixelFormat>(frame.format)};
+  if (!scaler_ || layout != unpacked_) {
+    scaler_.reset(sws_getContext(
+        layout.width, layout.height, layout.format, layout.width, layout.height, to,
+        SWS_POINT | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INP | SWS_FULL_CHR_H_INT,
+        nullptr, nullptr, nullptr));
     if (!scaler_)
       throw Error(ErrorKind::kInput, std::string("no conversion from the pixel format '") +
-                                         av_get_pix_fmt_name(from) + "' is known");
-    // Samples that were RGB become BT.709 in limited range, as the plan tags them.
-    if ((av_pix_fmt_desc_get(from)->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) != 0)
-      sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(SWS_CS_ITU709), 1,
-                               sws_getCoefficients(SWS_CS_ITU709), 0, 0, 1 << 16, 1 << 16);
-    from_format_ = from;
-    from_width_ = frame.width;
-    from_height_ = frame.height;
+                                         av_get_pix_fmt_name(layout.format) + "' is known");
+    unpacked_ = layout;
   }
-  FramePtr fitted = make_frame();
-  fitted->format = format_;
-  fitted->width = width_;
-  fitted->height = height_;
-  if (av_frame_get_buffer(fitted.get(), 0) < 0) throw std::bad_alloc();
-  if (av_frame_copy_props(fitted.get(), &frame) < 0) throw std::bad_alloc();
-  sws_scale(scaler_.get(), frame.data, frame.linesize, 0, frame.height, fitted->data,
-            fitted->linesize);
-  return fitted;
+  FramePtr apart = make_frame();
+  apart->format = to;
+  apart->width = layout.width;
+  apart->height = layout.height;
+  if (av_frame_get_buffer(apart.get(), 0) < 0) throw std::bad_alloc();
+  sws_scale(scaler_.get(), frame.data, frame.linesize, 0, frame.height, apart->data,
+            apart->linesize);
+  return apart;
+}
+
+Planes FrameFitter::fit(const AVFrame& frame) {
+  const AVPixelFormat samples = unpacked(static_cast<AVPixelFormat>(frame.format));
+  const auto planes = plane_format(samples, frame.width, frame.height);
+  if (!planes)
+    throw Error(ErrorKind::kInput,
+                std::string("no conversion from the pixel format '") +
+                    av_get_pix_fmt_name(static_cast<AVPixelFormat>(frame.format)) + "' is known");
+  const bool apart = without_j(static_cast<AVPixelFormat>(frame.format)) == samples;
+  Planes source = to_planes(apart ? frame : *unpack(frame, samples), *planes);
+  ColorDescription color = color_description(frame);
+  if (color.matrix == ColorDescription::kUnspecified) color.matrix = color_.matrix;
+  if (*planes == format_ && color == color_) return source;
+  if (!converter_ || *planes != converted_ || color != converted_color_) {
+    converter_.emplace(*planes, color, format_, color_, Rounding::kDiffused);
+    converted_ = *planes;
+    converted_color_ = color;
+  }
+  return converter_->run(source);
 }
 
 ChromaSiting chroma_siting(const AVChromaLocation location) {

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "color/planes.h"
+#include "color/convert.h"
 #include "media/av.h"
 
 namespace streamvsr {
@@ -15,7 +15,9 @@ std::optional<PlaneFormat> plane_format(AVPixelFormat format, int width, int hei
 // FFmpeg's format for planes of ours; AV_PIX_FMT_NONE when it has none.
 AVPixelFormat pixel_format(const PlaneFormat& format);
 
-// The format of ours that loses least: the format itself (without alpha) where it is planar.
+// The format that pictures of another are handed out in: itself (without alpha) where it is planar,
+// the planar one with the same samples where there is one, luma and chroma of the same depth for
+// RGB, since no encoder of ours takes that.
 AVPixelFormat nearest_planar(AVPixelFormat format);
 
 // Copies a frame that has exactly the planes of a format of ours.
@@ -24,23 +26,32 @@ Planes to_planes(const AVFrame& frame, const PlaneFormat& format);
 // A frame that owns the planes: no copy.
 FramePtr to_frame(Planes planes, AVPixelFormat format);
 
-// Purpose: brings frames of any format and size to one planar format and size by swscale (bicubic,
-// bit-exact). Thread-safety: none. Not used for frames that fit already.
+// What a frame's samples mean, in planes of ours made of it without a change of colour.
+ColorDescription color_description(const AVFrame& frame);
+
+// Purpose: brings frames of any format, size and matrix to planes of one: swscale takes packed and
+// foreign layouts apart, without a change of any code; the rest is zimg's. Thread-safety: none.
 class FrameFitter {
  public:
-  FrameFitter(AVPixelFormat format, int width, int height)
-      : format_(format), width_(width), height_(height) {}
-  bool fits(const AVFrame& frame) const;
-  FramePtr fit(const AVFrame& frame);
+  // color: of the planes given out; a frame that tells no matrix has the same.
+  FrameFitter(const PlaneFormat& format, const ColorDescription& color)
+      : format_(format), color_(color) {}
+  Planes fit(const AVFrame& frame);
 
  private:
-  AVPixelFormat format_;
-  int width_;
-  int height_;
+  FramePtr unpack(const AVFrame& frame, AVPixelFormat to);
+
+  PlaneFormat format_;
+  ColorDescription color_;
   ScalerPtr scaler_;
-  int from_width_ = 0;
-  int from_height_ = 0;
-  AVPixelFormat from_format_ = AV_PIX_FMT_NONE;
+  struct Layout {
+    int width = 0, height = 0;
+    AVPixelFormat format = AV_PIX_FMT_NONE;
+    bool operator==(const Layout&) const = default;
+  } unpacked_;  // what scaler_ takes
+  std::optional<PictureConverter> converter_;
+  PlaneFormat converted_;  // what converter_ takes
+  ColorDescription converted_color_;
 };
 
 // H.273's chroma positions as the colour layer names them; unspecified is left, as H.264 and HEVC

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 
-#include "media/subtitles.h"
+#include "media/tags.h"
 
 namespace streamvsr {
 
@@ -23,80 +22,6 @@ bool holds(const Container container, const AVCodecID codec) {
   if (avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL) == 1) return true;
   // Matroska's query knows its own ids only; what AVI has an id for, it holds under that.
   return container == Container::kMkv && av_codec_get_tag(format->codec_tag, codec) != 0;
-}
-
-// Numbers an earlier muxer wrote about packets that are no longer these.
-bool is_stale(const std::string& key) {
-  for (const char* const prefix : {"DURATION", "BPS", "NUMBER_OF_", "_STATISTICS_"})
-    if (key.rfind(prefix, 0) == 0) return true;
-  return key == "encoder" || key == "ENCODER" || key == "timecode";
-}
-
-// What an MP4 says of its own form.
-bool is_brand(const std::string& key) {
-  return key == "major_brand" || key == "minor_version" || key == "compatible_brands";
-}
-
-// The global tags that FFmpeg's MP4 muxer has a place for.
-bool mp4_keeps(const std::string& key) {
-  static const std::set<std::string> kept = {"title",         "artist",
-                                             "album_artist",  "composer",
-                                             "album",         "date",
-                                             "comment",       "genre",
-                                             "copyright",     "grouping",
-                                             "lyrics",        "description",
-                                             "synopsis",      "show",
-                                             "episode_id",    "network",
-                                             "keywords",      "episode_sort",
-                                             "media_type",    "hd_video",
-                                             "compilation",   "season_number",
-                                             "creation_time", "track",
-                                             "disc",          "gapless_playback"};
-  return kept.count(key) > 0;
-}
-
-// QuickTime's table names languages by ISO 639-2/B where that differs from /T.
-std::string quicktime_language(const std::string& code) {
-  constexpr std::pair<const char*, const char*> kNames[] = {
-      {"deu", "ger"}, {"fra", "fre"}, {"nld", "dut"}, {"zho", "chi"}, {"ces", "cze"},
-      {"ell", "gre"}, {"fas", "per"}, {"hye", "arm"}, {"isl", "ice"}, {"kat", "geo"},
-      {"mkd", "mac"}, {"msa", "may"}, {"mya", "bur"}, {"ron", "rum"}, {"slk", "slo"},
-      {"sqi", "alb"}, {"bod", "tib"}, {"cym", "wel"}, {"eus", "baq"}};
-  for (const auto& [terminology, bibliographic] : kNames)
-    if (code == terminology) return bibliographic;
-  return code;
-}
-
-const char* mimetype(const AVCodecID codec) {
-  switch (codec) {
-    case AV_CODEC_ID_MJPEG:
-      return "image/jpeg";
-    case AV_CODEC_ID_PNG:
-      return "image/png";
-    case AV_CODEC_ID_BMP:
-      return "image/bmp";
-    case AV_CODEC_ID_GIF:
-      return "image/gif";
-    case AV_CODEC_ID_WEBP:
-      return "image/webp";
-    default:
-      return nullptr;
-  }
-}
-
-const char* extension(const AVCodecID codec) {
-  switch (codec) {
-    case AV_CODEC_ID_PNG:
-      return "png";
-    case AV_CODEC_ID_BMP:
-      return "bmp";
-    case AV_CODEC_ID_GIF:
-      return "gif";
-    case AV_CODEC_ID_WEBP:
-      return "webp";
-    default:
-      return "jpg";
-  }
 }
 
 }  // namespace
@@ -189,8 +114,40 @@ bool takes(const Input& input, const PlannedStream& planned, const Container con
   return taken;
 }
 
+bool matches(const Input& input, const int index, const std::string& specifier) {
+  const int found = avformat_match_stream_specifier(&input.format(), input.format().streams[index],
+                                                    specifier.c_str());
+  if (found < 0)
+    throw Error(
+        ErrorKind::kConfig,
+        "'" + specifier +
+            "' is no stream specifier; write them as FFmpeg does: a, a:1, s:m:language:eng, 3");
+  return found > 0;
+}
+
+bool is_chosen(const Input& input, const int index, const std::vector<std::string>& chosen) {
+  return chosen.empty() || std::any_of(chosen.begin(), chosen.end(), [&](const std::string& s) {
+           return matches(input, index, s);
+         });
+}
+
+void check_chosen(const Input& input, const std::vector<std::string>& chosen) {
+  for (const std::string& specifier : chosen) {
+    bool found = false;
+    std::string all;
+    for (int i = 0; i < input.stream_count(); ++i) {
+      found = matches(input, i, specifier) || found;
+      all += (i == 0 ? "" : ", ") + stream_name(input.stream(i));
+    }
+    if (!found)
+      throw Error(ErrorKind::kConfig,
+                  "streams: '" + specifier + "' is none of the source's: " + all);
+  }
+}
+
 StreamPlan plan_streams(const Input& input, const Container container,
-                        const AVCodecParameters& encoded) {
+                        const AVCodecParameters& encoded, const std::vector<std::string>& chosen) {
+  check_chosen(input, chosen);
   const AVCodecID video_codec = encoded.codec_id;
   if (!holds(container, video_codec))
     throw Error(ErrorKind::kConfig, std::string(container_name(container)) + " cannot hold " +
@@ -201,14 +158,15 @@ StreamPlan plan_streams(const Input& input, const Container container,
   for (int i = 0; i < input.stream_count(); ++i) {
     const AVStream& stream = input.stream(i);
     const AVCodecID codec = stream.codecpar->codec_id;
-    PlannedStream planned{i, 0, StreamAction::kCopy};
+    if (i != input.video_index() && !is_chosen(input, i, chosen)) continue;
+    PlannedStream planned{i, 0, StreamAction::kCopy, {}, false};
     switch (stream.codecpar->codec_type) {
       case AVMEDIA_TYPE_VIDEO:
         if (i == input.video_index()) {
           planned.action = StreamAction::kEnhance;
         } else if (is_cover(stream)) {
           planned.action = StreamAction::kCover;
-          if (mimetype(codec) == nullptr || stream.attached_pic.size == 0 ||
+          if (picture_mimetype(codec) == nullptr || stream.attached_pic.size == 0 ||
               container == Container::kMov ||
               (container == Container::kMp4 && !holds(container, codec))) {
             plan.warnings.push_back(stream_name(stream) + ", a cover picture," + in + ": left out");
@@ -281,115 +239,12 @@ StreamPlan plan_streams(const Input& input, const Container container,
   if (container != Container::kMkv) {
     std::string lost;
     for (const auto& [key, value] : to_map(input.format().metadata))
-      if (!is_stale(key) && !is_brand(key) && !mp4_keeps(key))
+      if (!is_stale_tag(key) && !is_brand(key) && !mp4_keeps(key))
         lost += (lost.empty() ? "" : ", ") + key;
     if (!lost.empty())
       plan.warnings.push_back("the tags " + lost + in + ": left out; mkv holds them");
   }
-  if (container == Container::kMkv && input.video_index() >= 0 &&
-      stream_rotation(input.stream(input.video_index())) != 0.0)
-    plan.warnings.push_back(
-        "the rotation of the picture cannot be written to mkv by this FFmpeg: choose mp4 or mov to "
-        "keep it");
   return plan;
-}
-
-void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream& planned,
-                const Container container, const AVCodecParameters& encoded) {
-  const AVStream& from = input.stream(planned.input);
-  AVStream* const to = avformat_new_stream(&muxer, nullptr);
-  if (to == nullptr) throw std::bad_alloc();
-  AVCodecParameters& par = *to->codecpar;
-  const AVCodecParameters& source =
-      planned.action == StreamAction::kEnhance ? encoded : *from.codecpar;
-  if (avcodec_parameters_copy(&par, &source) < 0) throw std::bad_alloc();
-  par.codec_tag = 0;  // the source container's; the muxer picks its own
-  to->time_base = from.time_base;
-  to->disposition = from.disposition;
-  for (const auto& [key, value] : to_map(from.metadata)) {
-    if (is_stale(key)) continue;
-    // What QuickTime notes about the maker of the old track.
-    if (planned.action == StreamAction::kEnhance && (key == "vendor_id" || key == "handler_name"))
-      continue;
-    av_dict_set(&to->metadata, key.c_str(), value.c_str(), 0);
-  }
-  if (container == Container::kMov)
-    if (const AVDictionaryEntry* const language = av_dict_get(to->metadata, "language", nullptr, 0))
-      av_dict_set(&to->metadata, "language", quicktime_language(language->value).c_str(), 0);
-  switch (planned.action) {
-    case StreamAction::kEnhance:
-      to->sample_aspect_ratio = encoded.sample_aspect_ratio;
-      copy_stream_side_data(from, *to);
-      if (container != Container::kMkv && par.codec_id == AV_CODEC_ID_HEVC)
-        par.codec_tag = MKTAG('h', 'v', 'c', '1');
-      break;
-    case StreamAction::kCopy:
-      to->sample_aspect_ratio = from.sample_aspect_ratio;
-      to->avg_frame_rate = from.avg_frame_rate;
-      copy_stream_side_data(from, *to);
-      if (container != Container::kMkv && par.codec_id == AV_CODEC_ID_HEVC)
-        par.codec_tag = MKTAG('h', 'v', 'c', '1');
-      break;
-    case StreamAction::kToMovText:
-    case StreamAction::kToSubRip: {
-      const SubtitleConverter converter(from, planned.action == StreamAction::kToSubRip
-                                                  ? AV_CODEC_ID_SUBRIP
-                                                  : AV_CODEC_ID_MOV_TEXT);
-      if (avcodec_parameters_copy(&par, converter.parameters().get()) < 0) throw std::bad_alloc();
-      par.codec_tag = 0;
-      to->time_base = {1, 1000};
-      break;
-    }
-    case StreamAction::kCover:
-      if (container == Container::kMkv) {
-        par.codec_type = AVMEDIA_TYPE_ATTACHMENT;
-        set_extradata(par,
-                      {from.attached_pic.data, static_cast<std::size_t>(from.attached_pic.size)});
-        to->disposition = 0;
-        if (av_dict_get(to->metadata, "filename", nullptr, 0) == nullptr)
-          av_dict_set(&to->metadata, "filename",
-                      (std::string("cover.") + extension(par.codec_id)).c_str(), 0);
-        av_dict_set(&to->metadata, "mimetype", mimetype(par.codec_id), 0);
-      }
-      break;
-    case StreamAction::kAttachment:
-      break;
-  }
-}
-
-std::int64_t matroska_delay(const AVStream& stream) {
-  const AVCodecParameters& par = *stream.codecpar;
-  return par.codec_id == AV_CODEC_ID_OPUS
-             ? av_rescale_q(par.initial_padding, {1, 48000}, stream.time_base)
-             : 0;
-}
-
-void copy_metadata(const Input& input, AVFormatContext& muxer) {
-  for (const auto& [key, value] : to_map(input.format().metadata)) {
-    if (is_stale(key)) continue;
-    if (is_brand(key)) continue;
-    av_dict_set(&muxer.metadata, key.c_str(), value.c_str(), 0);
-  }
-}
-
-void copy_chapters(const Input& input, AVFormatContext& muxer, const std::int64_t offset_us) {
-  const unsigned count = input.format().nb_chapters;
-  if (count == 0) return;
-  // The array and its chapters belong to the muxer's context, which frees them.
-  muxer.chapters = static_cast<AVChapter**>(av_calloc(count, sizeof(AVChapter*)));
-  if (muxer.chapters == nullptr) throw std::bad_alloc();
-  for (unsigned i = 0; i < count; ++i) {
-    const AVChapter& from = *input.format().chapters[i];
-    auto* const to = static_cast<AVChapter*>(av_mallocz(sizeof(AVChapter)));
-    if (to == nullptr) throw std::bad_alloc();
-    muxer.chapters[muxer.nb_chapters++] = to;
-    const std::int64_t offset = av_rescale_q(offset_us, AV_TIME_BASE_Q, from.time_base);
-    to->id = from.id;
-    to->time_base = from.time_base;
-    to->start = std::max<std::int64_t>(0, from.start + offset);
-    to->end = from.end == AV_NOPTS_VALUE ? to->start : std::max(to->start, from.end + offset);
-    av_dict_copy(&to->metadata, from.metadata, 0);
-  }
 }
 
 }  // namespace streamvsr

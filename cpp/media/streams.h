@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "media/input.h"
+#include "media/light.h"
 
 namespace streamvsr {
 
@@ -33,6 +34,8 @@ struct PlannedStream {
   int output =
       0;  // index in the output's .part; covers of MP4, which join at the finish, come last
   StreamAction action = StreamAction::kCopy;
+  LightMetadata light;   // of kEnhance
+  bool upright = false;  // of kEnhance: its pictures are turned as the source says they should be
 };
 
 struct StreamPlan {
@@ -41,7 +44,10 @@ struct StreamPlan {
 };
 
 // encoded: the parameters of the enhanced stream; throws kConfig when the container cannot hold it.
-StreamPlan plan_streams(const Input& input, Container container, const AVCodecParameters& encoded);
+// chosen: FFmpeg's stream specifiers of what is to be carried beside it, all where it is empty;
+// throws kConfig for one that says nothing or finds nothing.
+StreamPlan plan_streams(const Input& input, Container container, const AVCodecParameters& encoded,
+                        const std::vector<std::string>& chosen = {});
 
 // Adds a planned stream to a muxer: parameters, tags, disposition, language, side data.
 // encoded: the encoder's parameters, for kEnhance.

@@ -45,8 +45,7 @@ void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared) {
     shared.computing.resume();
     std::vector<EnhanceInput> inputs;
     for (const Work& work : batch)
-      inputs.push_back({&work.frame.picture.planes, plan.siting, plan.full_range,
-                        work.frame.picture.codec_strength});
+      inputs.push_back({&work.frame.picture.planes, plan.color, work.frame.picture.codec_strength});
     std::vector<Planes> enhanced;
     if (!inputs.empty())
       on_frame("enhancing", batch.front().frame.picture.index,

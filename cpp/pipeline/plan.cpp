@@ -11,6 +11,8 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
+#include "color/convert.h"
+#include "pipeline/plan_picture.h"
 #include "pipeline/remains.h"
 #include "pipeline/space.h"
 
@@ -173,61 +175,31 @@ double packets_per_second(const AVCodecParameters& stream) {
   return std::max(kUsual, static_cast<double>(stream.sample_rate) / stream.frame_size);
 }
 
-void describe_source(const Input& input, const Decoder& decoder, JobPlan& plan) {
-  const AVStream& stream = input.stream(input.video_index());
-  const AVFrame& first = *decoder.first_frame();
-  const auto name = [](AVPixelFormat f) { return std::string(av_get_pix_fmt_name(f)); };
-  const auto source_pixels = static_cast<AVPixelFormat>(first.format);
-  plan.source_format = decoder.planes();
-  plan.decoder.format = decoder.format();
-  plan.decoder.width = plan.source_format.width;
-  plan.decoder.height = plan.source_format.height;
-  plan.siting = chroma_siting(first.chroma_location);
-  const bool j = name(source_pixels).rfind("yuvj", 0) == 0;
-  EncoderSettings& encoder = plan.encoder;
-  encoder.range = j ? AVCOL_RANGE_JPEG : first.color_range;
-  encoder.space = first.colorspace;
-  encoder.transfer = first.color_trc;
-  encoder.primaries = first.color_primaries;
-  encoder.chroma_location = first.chroma_location;
-  const AVPixFmtDescriptor* const d = av_pix_fmt_desc_get(source_pixels);
-  if ((d->flags & AV_PIX_FMT_FLAG_ALPHA) != 0)
-    plan.warnings.push_back("the source's alpha channel is left out");
-  if ((d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) != 0) {
-    encoder.range = AVCOL_RANGE_MPEG;
-    encoder.space = AVCOL_SPC_BT709;
-    plan.warnings.push_back("the source's " + name(source_pixels) + " pictures become " +
-                            name(decoder.format()) + " (BT.709, limited range)");
-  }
-  plan.full_range = encoder.range == AVCOL_RANGE_JPEG;
-  const AVRational sar =
-      stream.sample_aspect_ratio.num > 0 ? stream.sample_aspect_ratio : first.sample_aspect_ratio;
-  if (sar.num > 0 && sar.den > 0) encoder.sample_aspect_ratio = sar;
-  const AVFieldOrder order = stream.codecpar->field_order;
-  if (frame_is_interlaced(first) || (order != AV_FIELD_UNKNOWN && order != AV_FIELD_PROGRESSIVE))
-    plan.warnings.push_back(
-        "the source is interlaced: its pictures are enhanced as if they were progressive");
-}
-
 // Decides threads and look-ahead by the memory they need.
 void share_memory(const JobConfig& asked, const SourceIndex& index, const Input& input,
-                  const AVFrame& first, const Enhancer& enhancer, JobPlan& plan) {
+                  const Decoder& probe, const Enhancer& enhancer, JobPlan& plan) {
   const AVStream& stream = input.stream(input.video_index());
   MemoryNeeds needs;
   needs.limit = static_cast<std::size_t>(asked.max_memory_mb) << 20;
   needs.decoder.parameters = stream.codecpar;
-  needs.decoder.format = static_cast<AVPixelFormat>(first.format);
-  needs.decoder.width = std::max(stream.codecpar->width, plan.source_format.width);
-  needs.decoder.height = std::max(stream.codecpar->height, plan.source_format.height);
+  needs.decoder.format = static_cast<AVPixelFormat>(probe.first_frame()->format);
+  needs.decoder.width = std::max(stream.codecpar->width, plan.decoder.width);
+  needs.decoder.height = std::max(stream.codecpar->height, plan.decoder.height);
   needs.decoder.converted = plane_format(needs.decoder.format, plan.source_format.width,
-                                         plan.source_format.height) != plan.source_format;
+                                         plan.source_format.height) != plan.source_format ||
+                            !plan.decoder.orientation.upright();
+  needs.decoder.deinterlaced =
+      plan.decoder.interlaced == Interlaced::kDeinterlace && probe.met_interlaced();
   for (const SourceIndex::Packet& packet : index.packets)
     needs.decoder.largest_packet =
         std::max(needs.decoder.largest_packet, static_cast<std::size_t>(packet.bytes));
   needs.source_picture = planes_bytes(plan.source_format);
   needs.enhanced_picture = planes_bytes(plan.enhanced_format);
   if (plan.output_format != plan.enhanced_format)
-    needs.encoded_picture = planes_bytes(plan.output_format);
+    needs.encoded_picture = planes_bytes(plan.output_format) +
+                            PictureConverter(plan.enhanced_format, plan.color, plan.output_format,
+                                             plan.color, Rounding::kDiffused)
+                                .bytes();
   needs.workspace = enhancer.workspace_bytes(plan.source_format);
   needs.batch = enhancer.preferred_batch();
   needs.look_back = enhancer.look_back();
@@ -319,10 +291,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   plan.decoder.nominal_duration =
       std::max<std::int64_t>(1, av_rescale_q(1, av_inv_q(plan.frame_rate), stream.time_base));
 
-  // One thread: this picture is looked at before it is known how many there is memory for.
-  DecoderSettings probing = plan.decoder;
-  probing.threads = 1;
-  Decoder probe_decoder(config.input, probing);
+  Decoder probe_decoder(config.input, probing_settings(config, input, plan));
   if (!probe_decoder.next())
     throw Error(ErrorKind::kInput,
                 "not one picture of '" + config.input + "' can be decoded" +
@@ -334,38 +303,27 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   plan.decoder.bits_per_pixel =
       index.bits_per_pixel(plan.source_format.width, plan.source_format.height);
 
-  enhancer.check(plan.source_format);
-  const PlaneFormat enhanced = plan.enhanced_format = enhancer.output_format(plan.source_format);
-  EncoderSettings& encoder = plan.encoder;
-  encoder.codec = config.video_codec;
-  encoder.crf = config.crf;
-  encoder.preset = config.encoder_preset;
-  encoder.options = config.encoder_options;
-  encoder.threads = plan.config.encoder_threads;
-  encoder.format =
-      choose_pixel_format(config.video_codec, plan.decoder.format, config.pixel_format);
-  encoder.width = enhanced.width;
-  encoder.height = enhanced.height;
-  encoder.time_base = {1, stream.time_base.den};
-  encoder.frame_rate = plan.frame_rate;
-  const auto output = plane_format(encoder.format, enhanced.width, enhanced.height);
-  if (!output)
-    throw Error(ErrorKind::kConfig, "pixel format '" + config.pixel_format +
-                                        "' is not planar; choose a planar one such as yuv420p");
-  plan.output_format = *output;
-  if (encoder.format != plan.decoder.format && config.pixel_format.empty())
-    plan.warnings.push_back(config.video_codec + " has no " +
-                            av_get_pix_fmt_name(plan.decoder.format) + ": the output is " +
-                            av_get_pix_fmt_name(encoder.format));
+  enhancer.check(plan.source_format, plan.color);
+  describe_output(enhancer.output_format(plan.source_format), plan);
   for (std::string& warning : enhancer.warnings()) plan.warnings.push_back(std::move(warning));
   const double rate = av_q2d(plan.frame_rate);
   plan.fragment_frames = static_cast<int>(std::clamp(std::round(rate), 1.0, 1000.0));
-  share_memory(config, index, input, *probe_decoder.first_frame(), enhancer, plan);
-  const Encoder trial(encoder);
+  share_memory(config, index, input, probe_decoder, enhancer, plan);
+  const Encoder trial(plan.encoder);
   plan.reorder_depth = trial.reorder_depth();
   plan.encoded = trial.parameters();
 
-  plan.streams = plan_streams(input, plan.container, *plan.encoded);
+  plan.streams = plan_streams(input, plan.container, *plan.encoded, config.streams);
+  for (PlannedStream& planned : plan.streams.streams) {
+    if (planned.action != StreamAction::kEnhance) continue;
+    planned.light = plan.encoder.light;
+    planned.upright = !plan.decoder.orientation.upright();
+  }
+  if (plan.container == Container::kMkv && plan.decoder.orientation.upright() &&
+      stream_rotation(stream) != 0.0)
+    plan.warnings.push_back(
+        "the rotation of the picture cannot be written to mkv by this FFmpeg: choose mp4 or mov to "
+        "keep it, or have it applied (rotation=\"apply\")");
   plan.warnings.insert(plan.warnings.end(), plan.streams.warnings.begin(),
                        plan.streams.warnings.end());
   for (const PlannedStream& planned : plan.streams.streams)
@@ -381,10 +339,10 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   plan.segment_ends =
       cut_segments(index, stream.time_base, config.segment_seconds, plan.segment_frames);
   plan.budget = plan_budget(budget_basis(plan, input), index, plan.segment_ends);
-  plan.expected_bytes =
-      estimate_output({encoder.codec, encoder.crf, encoder.preset, plan.source_format.width,
-                       plan.source_format.height, plan.output_format, plan.frames,
-                       index.total_bytes, static_cast<std::int64_t>(avio_size(input.format().pb))});
+  plan.expected_bytes = estimate_output({config.video_codec, config.crf, config.encoder_preset,
+                                         plan.source_format.width, plan.source_format.height,
+                                         plan.output_format, plan.frames, index.total_bytes,
+                                         static_cast<std::int64_t>(avio_size(input.format().pb))});
   if (plan.budget.limited())
     plan.expected_bytes = std::min(plan.expected_bytes, plan.budget.output_bytes);
   plan.identity = identify(plan, input, enhancer.describe());

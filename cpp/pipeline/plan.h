@@ -48,6 +48,12 @@ struct JobConfig {
   double crf = -1.0;           // negative: the codec's default
   std::string encoder_preset;  // empty: medium
   std::string pixel_format;    // empty: the source's, or the nearest the codec takes
+  int width = 0, height = 0;   // of the output; 0: as the other one and the network's scale say
+  std::string color_matrix;    // of the source: bt601, bt709, bt2020; empty: as it tells
+  std::string interlaced = "deinterlace";  // or keep, or refuse
+  bool apply_rotation = false;             // turn the pictures; else keep the mark that says so
+  bool refuse_resized = false;             // pictures of another size are an error; else scaled
+  std::vector<std::string> streams;        // to be carried beside the video: see plan_streams()
   std::map<std::string, std::string> encoder_options;
   int encoder_threads = 0;         // 0: one per core; part of the result
   int decoder_threads = 0;         // 0: one per core
@@ -68,15 +74,14 @@ struct JobPlan {
   PlaneFormat source_format;                   // of decoded pictures
   PlaneFormat enhanced_format;                 // of enhanced pictures
   PlaneFormat output_format;                   // of encoded pictures
-  ChromaSiting siting = ChromaSiting::kLeft;
-  bool full_range = false;
-  AVRational time_base{1, 25};      // of the enhanced stream's times in the source
-  AVRational frame_rate{25, 1};     // mean
-  std::int64_t frames = 0;          // estimate: packets that should give a picture
-  double duration = 0.0;            // s, of those
-  std::int64_t expected_bytes = 0;  // of the output, estimate
-  int reorder_depth = 0;            // frames, of the encoder
-  int fragment_frames = 1;          // packets of video per fragment of the .part
+  ColorDescription color;                      // of all three
+  AVRational time_base{1, 25};                 // of the enhanced stream's times in the source
+  AVRational frame_rate{25, 1};                // mean
+  std::int64_t frames = 0;                     // estimate: packets that should give a picture
+  double duration = 0.0;                       // s, of those
+  std::int64_t expected_bytes = 0;             // of the output, estimate
+  int reorder_depth = 0;                       // frames, of the encoder
+  int fragment_frames = 1;                     // packets of video per fragment of the .part
   std::int64_t segment_frames = 1;
   std::vector<std::int64_t>
       segment_ends;  // first frame after each planned segment; beyond them every segment_frames

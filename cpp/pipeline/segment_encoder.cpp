@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "color/resample.h"
 #include "media/reencode.h"
 #include "pipeline/space.h"
 
@@ -36,6 +35,9 @@ SegmentEncoder::SegmentEncoder(const JobPlan& plan, const int video_output, cons
   // The first segment's encoder is opened at once: the container's header needs its parameters.
   encoder_.emplace(plan.encoder);
   parameters_ = encoder_->parameters();
+  if (plan.output_format != plan.enhanced_format)
+    converter_.emplace(plan.enhanced_format, plan.color, plan.output_format, plan.color,
+                       Rounding::kDiffused);
 }
 
 void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment, PacketSink& out) {
@@ -48,8 +50,7 @@ void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment, P
   pts_.push_back(pts);
   durations_[pts] = picture.duration * ticks;
   Planes planes = std::move(picture.planes);
-  if (planes.format() != plan_.output_format)
-    planes = convert(planes, plan_.output_format, plan_.siting);
+  if (converter_) planes = converter_->run(planes);
   const FramePtr frame = to_frame(std::move(planes), plan_.encoder.format);
   frame->pts = pts;
   frame->color_range = plan_.encoder.range;

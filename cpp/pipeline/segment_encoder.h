@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "color/convert.h"
 #include "media/packets.h"
 #include "pipeline/plan.h"
 #include "pipeline/rate_control.h"
@@ -98,6 +99,7 @@ class SegmentEncoder {
   int video_output_;
   const StopFlag& stop_;
   ParametersPtr parameters_;
+  std::optional<PictureConverter> converter_;  // where the encoder takes another format
   std::optional<Encoder> encoder_;
   bool fed_ = false;              // encoder_ was given a frame
   std::deque<std::int64_t> pts_;  // of frames whose turn as dts has not come, rising

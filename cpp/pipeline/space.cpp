@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "media/picture.h"
 #include "media/source_index.h"
+#include "pipeline/plan_picture.h"
 
 namespace streamvsr {
 
@@ -102,7 +103,8 @@ std::int64_t estimate_output(const JobConfig& config, const Enhancer& enhancer,
   basis.preset = config.encoder_preset;
   basis.source_width = coded.width;
   basis.source_height = coded.height;
-  basis.output = plane_format(written, enhanced.width, enhanced.height).value_or(enhanced);
+  basis.output = output_size(
+      config, enhanced, plane_format(written, enhanced.width, enhanced.height).value_or(enhanced));
   basis.frames = static_cast<std::int64_t>(index.packets.size());
   basis.video_bytes = index.total_bytes;
   basis.input_bytes = avio_size(input.format().pb);

@@ -581,6 +581,7 @@ class JobConfig:
     Parameters of a job; every attribute has a default but input and output.
     """
 
+    apply_rotation: bool
     overwrite: bool
     strict: bool
     def __init__(self) -> None: ...
@@ -599,6 +600,13 @@ class JobConfig:
         """
     @brgemm_path.setter
     def brgemm_path(self, arg0: str) -> None: ...
+    @property
+    def color_matrix(self) -> str:
+        """
+        of the source: bt601, bt709, bt2020; '': as it tells
+        """
+    @color_matrix.setter
+    def color_matrix(self, arg0: str) -> None: ...
     @property
     def compute_threads(self) -> int:
         """
@@ -667,9 +675,23 @@ class JobConfig:
     @engine.setter
     def engine(self, arg0: str) -> None: ...
     @property
+    def height(self) -> int:
+        """
+        of the output; 0: as width and scale say
+        """
+    @height.setter
+    def height(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
     def input(self) -> str: ...
     @input.setter
     def input(self, arg1: typing.Any) -> None: ...
+    @property
+    def interlaced(self) -> str:
+        """
+        deinterlace, keep or refuse
+        """
+    @interlaced.setter
+    def interlaced(self, arg0: str) -> None: ...
     @property
     def max_disk_fraction(self) -> float:
         """
@@ -731,6 +753,13 @@ class JobConfig:
     @precision.setter
     def precision(self, arg0: str) -> None: ...
     @property
+    def refuse_resized(self) -> bool:
+        """
+        pictures of another size are an error
+        """
+    @refuse_resized.setter
+    def refuse_resized(self, arg0: bool) -> None: ...
+    @property
     def resume(self) -> str:
         """
         auto, yes, no or frames
@@ -752,6 +781,13 @@ class JobConfig:
     @segment_seconds.setter
     def segment_seconds(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
     @property
+    def streams(self) -> list[str]:
+        """
+        FFmpeg's specifiers of what is carried beside the video; empty: all
+        """
+    @streams.setter
+    def streams(self, arg0: collections.abc.Sequence[str]) -> None: ...
+    @property
     def torch_path(self) -> str:
         """
         the library that runs TorchScript; '': none
@@ -765,6 +801,13 @@ class JobConfig:
         """
     @video_codec.setter
     def video_codec(self, arg0: str) -> None: ...
+    @property
+    def width(self) -> int:
+        """
+        of the output; 0: as height and scale say
+        """
+    @width.setter
+    def width(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
 
 class Progress:
     """

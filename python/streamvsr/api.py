@@ -244,6 +244,12 @@ def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobCo
     job.crf = -1.0 if config.crf is None else float(config.crf)
     job.encoder_preset = config.encoder_preset or ""
     job.pixel_format = config.pixel_format or ""
+    job.width, job.height = config.width or 0, config.height or 0
+    job.color_matrix = config.color_matrix or ""
+    job.interlaced = config.interlaced
+    job.apply_rotation = config.rotation == "apply"
+    job.refuse_resized = config.size_change == "refuse"
+    job.streams = list(config.streams)
     job.encoder_options = dict(config.encoder_options)
     job.encoder_threads = config.encoder_threads
     job.decoder_threads = config.decoder_threads

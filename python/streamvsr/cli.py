@@ -159,8 +159,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from streamvsr.command import number_or_none, pair
-    from streamvsr.config import CODECS, CONTAINERS, DEVICES, ENGINES, PRECISIONS, SCALES
+    from streamvsr.command import listed, number_or_none, pair
+    from streamvsr.config import (
+        CODECS,
+        COLOR_MATRICES,
+        CONTAINERS,
+        DEVICES,
+        ENGINES,
+        INTERLACED,
+        PRECISIONS,
+        ROTATIONS,
+        SCALES,
+        SIZE_CHANGES,
+    )
 
     parser = commands.add_parser(
         "upscale",
@@ -215,6 +226,32 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="ultrafast to placebo, av1 also 0 to 13 (default: medium)",
     )  # fmt: skip
     add("--pixel-format", metavar="NAME", help="such as yuv420p10le (default: the source's)")
+    for side, other in (("width", "height"), ("height", "width")):
+        add(
+            f"--{side}", type=int, metavar="SAMPLES",
+            help=f"of the output (default: as {other} and scale say)",
+        )  # fmt: skip
+    add(
+        "--color-matrix", metavar="|".join(COLOR_MATRICES),
+        help="of a source that tells none or a wrong one",
+    )  # fmt: skip
+    add(
+        "--interlaced", default="deinterlace", metavar="|".join(INTERLACED),
+        help="what becomes of interlaced video (default: deinterlace)",
+    )  # fmt: skip
+    add(
+        "--rotation", default="keep", metavar="|".join(ROTATIONS),
+        help="keep the mark that a picture is turned, or turn it (default: keep)",
+    )  # fmt: skip
+    add(
+        "--size-change", default="scale", metavar="|".join(SIZE_CHANGES),
+        help="what becomes of pictures in another size than the first (default: scale)",
+    )  # fmt: skip
+    add(
+        "--streams", default=[], type=listed, metavar="SPEC,...",
+        help="what is carried beside the video, as FFmpeg writes it: a:0,s:m:language:eng "
+        "(default: all)",
+    )  # fmt: skip
     add(
         "--encoder-option", metavar="NAME=VALUE", action="append", default=[], type=pair,
         help="a further option of the encoder; may be repeated",
@@ -270,6 +307,13 @@ def _config(options: argparse.Namespace) -> StreamingConfig:
         crf=options.crf,
         encoder_preset=options.encoder_preset,
         pixel_format=options.pixel_format,
+        width=options.width,
+        height=options.height,
+        color_matrix=options.color_matrix,
+        interlaced=options.interlaced,
+        rotation=options.rotation,
+        size_change=options.size_change,
+        streams=options.streams,
         encoder_options=dict(options.encoder_option),
         container=options.container,
         resume=RESUME[check_name("resume", options.resume, RESUME)],

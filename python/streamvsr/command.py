@@ -21,6 +21,8 @@ def upscale_command(source: str, target: str, config: StreamingConfig) -> list[s
                 words += _option("--encoder-option", f"{key}={setting}")
         elif name == "model_id" or value == defaults[name]:
             continue
+        elif name == "streams":
+            words += _option(option, ",".join(value))
         elif name == "resume":
             words += _option(option, next(key for key in RESUME if RESUME[key] == value))
         elif isinstance(value, bool):
@@ -50,6 +52,11 @@ def number_or_none(text: str) -> float | None:
         return None if text.lower() == "none" else float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor none") from None
+
+
+def listed(text: str) -> list[str]:
+    """Words between commas, as an argument of the command line."""
+    return [word for word in text.split(",") if word]
 
 
 def pair(text: str) -> tuple[str, str]:

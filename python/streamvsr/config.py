@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -26,6 +26,11 @@ ENCODER_PRESETS: tuple[str, ...] = (
     "medium", "slow", "slower", "veryslow", "placebo",
 )  # fmt: skip
 SCALES: tuple[int, ...] = (1, 2, 3, 4, 8)
+COLOR_MATRICES: tuple[str, ...] = ("bt601", "bt709", "bt2020")
+INTERLACED: tuple[str, ...] = ("deinterlace", "keep", "refuse")
+ROTATIONS: tuple[str, ...] = ("keep", "apply")
+SIZE_CHANGES: tuple[str, ...] = ("scale", "refuse")
+_MOST_SIDE = 32768
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +65,22 @@ class StreamingConfig:
             numbers, "0" to "13". None, the default: "medium". Not for ffv1.
         pixel_format: FFmpeg's name of the output's pixel format, such as "yuv420p10le". None, the
             default: that of the source, or the nearest one the encoder takes.
+        width: Of the output, samples, 1 to 32768: the network enlarges by scale, what is left is
+            resampled (spline36). None, the default: as height and the picture's shape say, else as
+            scale does.
+        height: The same. With both, the shape may change; the sample aspect ratio makes up for it.
+        color_matrix: Of the source, where it tells none or a wrong one: "bt601", "bt709" or
+            "bt2020" (non-constant luminance); written to the output too. None, the default: what
+            the source tells, else by its size (docs/picture.md).
+        interlaced: What becomes of interlaced video: "deinterlace", the default: one progressive
+            picture for each frame (FFmpeg's bwdif); "keep": enhanced as if it were progressive;
+            "refuse": an error.
+        rotation: A picture that is shown turned or mirrored: "keep", the default, carries the mark
+            that says so; "apply" turns it.
+        size_change: Pictures that come in another size than the first: "scale", the default, brings
+            them to the first one's; "refuse" makes it an error.
+        streams: What is carried beside the enhanced video, by FFmpeg's stream specifiers, such as
+            ("a:0", "s:m:language:eng"). Empty, the default: all that the container can hold.
         encoder_options: Further options of the encoder, by FFmpeg's names; empty by default.
         container: Of the output: "mp4", "mov" or "mkv". None, the default: from its suffix.
         resume: What to do about an interrupted run on the same output: "auto" goes on where there
@@ -105,6 +126,13 @@ class StreamingConfig:
     crf: float | None = None
     encoder_preset: str | None = None
     pixel_format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    color_matrix: str | None = None
+    interlaced: str = "deinterlace"
+    rotation: str = "keep"
+    size_change: str = "scale"
+    streams: Sequence[str] = ()
     encoder_options: Mapping[str, str] = field(default_factory=dict)
     container: str | None = None
     resume: bool | str = "auto"
@@ -162,6 +190,14 @@ class StreamingConfig:
             isinstance(self.pixel_format, str) and self.pixel_format
         ):
             raise _wrong_type("pixel_format", "a name such as 'yuv420p' or None", self.pixel_format)
+        for name in ("width", "height"):
+            if getattr(self, name) is not None:
+                _integer(name, getattr(self, name), 1, _MOST_SIDE)
+        _choice("color_matrix", self.color_matrix, COLOR_MATRICES, none=True)
+        _choice("interlaced", self.interlaced, INTERLACED)
+        _choice("rotation", self.rotation, ROTATIONS)
+        _choice("size_change", self.size_change, SIZE_CHANGES)
+        object.__setattr__(self, "streams", _specifiers(self.streams))
         object.__setattr__(self, "encoder_options", _options(self.encoder_options))
         _resume(self.resume)
         _boolean("overwrite", self.overwrite)
@@ -201,6 +237,7 @@ class StreamingConfig:
     def to_dict(self) -> dict[str, Any]:
         """The options by name, as from_dict takes them."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["streams"] = list(self.streams)
         values["encoder_options"] = dict(self.encoder_options)
         if isinstance(self.model, os.PathLike):
             values["model"] = os.fspath(self.model)
@@ -257,6 +294,16 @@ def _number(name: str, value: object, low: float, high: float) -> None:
         raise _wrong_type(name, f"a number from {low:g} to {high:g}", value)
     if not math.isfinite(value) or not low <= value <= high:
         raise ConfigError(f"{name} must be from {low:g} to {high:g}, not {value:g}")
+
+
+def _specifiers(value: object) -> tuple[str, ...]:
+    wanted = "a list of FFmpeg's stream specifiers, such as ['a:0', 's']"
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise _wrong_type("streams", wanted, value)
+    for specifier in value:
+        if not isinstance(specifier, str) or not specifier or "," in specifier:
+            raise _wrong_type("streams", wanted, value)
+    return tuple(value)
 
 
 def _options(value: object) -> dict[str, str]:

@@ -63,12 +63,20 @@ JOBS = {
             options=("-x265-params", "log-level=none:keyint=30"),
         ),
         make_job("hevc", "mp4", "ultrafast", "1", "--codec", "hevc", frames=125, audio="aac"),
-        # Inputs that take many reads.
+        # Pictures that depend on their neighbours, in another size.
+        make_job(
+            "fields", "mkv", "ultrafast", "0.5", "--width", "150", frames=200, audio="ac3",
+            codec="mpeg2video",
+            options=(
+                "-vf", "tinterlace=interleave_top,setfield=tff", "-flags", "+ildct+ilme", "-g", "12"
+            ),
+        ),
         # Held within a disk budget all the way.
         make_job(
             "tight", "mp4", "ultrafast", "0.5", "--disk-ratio", "1.05", frames=100, audio="aac",
             options=("-vf", "noise=alls=60:allf=t", "-preset", "ultrafast"),
         ),
+        # Inputs that take many reads.
         make_job("wide", "mkv", "ultrafast", "0.5", frames=150, audio="aac", codec="ffv1"),
         make_job(
             "intra", "mp4", "ultrafast", "1", frames=125, audio="aac", subtitles="mov_text",

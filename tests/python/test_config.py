@@ -16,10 +16,14 @@ from streamvsr import cli
 from streamvsr.command import upscale_command
 from streamvsr.config import (
     CODECS,
+    COLOR_MATRICES,
     CONTAINERS,
     ENCODER_PRESETS,
+    INTERLACED,
     PRECISIONS,
+    ROTATIONS,
     SCALES,
+    SIZE_CHANGES,
     StreamingConfig,
 )
 from streamvsr.errors import ConfigError
@@ -45,6 +49,13 @@ VALID: dict[str, st.SearchStrategy[Any]] = {
     "crf": st.none() | st.floats(1, 51) | st.integers(1, 51),
     "encoder_preset": st.none() | st.sampled_from(ENCODER_PRESETS),
     "pixel_format": st.none() | st.sampled_from(["yuv420p", "yuv420p10le"]),
+    "width": st.none() | st.integers(1, 32768),
+    "height": st.none() | st.integers(1, 32768),
+    "color_matrix": st.none() | st.sampled_from(COLOR_MATRICES),
+    "interlaced": st.sampled_from(INTERLACED),
+    "rotation": st.sampled_from(ROTATIONS),
+    "size_change": st.sampled_from(SIZE_CHANGES),
+    "streams": st.lists(st.sampled_from(["a", "s:0", "m:language:eng", "3"])).map(tuple),
     "encoder_options": _options,
     "container": st.none() | st.sampled_from(CONTAINERS),
     "resume": st.booleans() | st.sampled_from(["auto", "frames"]),

@@ -5,7 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.h"
-#include "color/resample.h"
+#include "color/convert.h"
 #include "model/network_file.h"
 #include "model/rows.h"
 
@@ -94,9 +94,12 @@ std::unique_ptr<Enhancer> enhancer_of(const std::string& path, const int threads
   options.passes = passes;
   return make_network_enhancer(options);
 }
-Planes enhance(Enhancer& enhancer, const Planes& source, const float strength = 0.3F,
-               const ChromaSiting siting = ChromaSiting::kTopLeft) {
-  const EnhanceInput input{&source, siting, false, strength};
+constexpr ColorDescription kColor{ColorDescription::kBt709, false, ChromaSiting::kTopLeft};
+Planes resize(const Planes& picture, const PlaneFormat& target) {
+  return convert(picture, kColor, target, kColor);
+}
+Planes enhance(Enhancer& enhancer, const Planes& source, const float strength = 0.3F) {
+  const EnhanceInput input{&source, kColor, strength};
   return std::move(enhancer.run(std::span(&input, 1), StopFlag())[0]);
 }
 
@@ -114,7 +117,7 @@ TEST_CASE("luma by the network, chroma and alpha by the resampler, in every form
     const Planes result = enhance(*enhancer, source);
     CHECK(result.format() == enhancer->output_format(format));
     CHECK(same_plane(result, 0, engine_alone(path, source, {0}, {0.3F}, 2), 0));
-    const Planes resampled = convert(source, result.format(), ChromaSiting::kTopLeft);
+    const Planes resampled = resize(source, result.format());
     for (int p = 1; p < format.plane_count; ++p) CHECK(same_plane(result, p, resampled, p));
   }
 }
@@ -134,19 +137,45 @@ TEST_CASE("a luma network goes over each plane of an RGB picture") {
   for (const int p : {0, 1, 2}) {
     CHECK(same_plane(result, p, engine_alone(path, source, {p}, {0.3F}, 2), p));
   }
-  CHECK(same_plane(result, 3, convert(source, result.format(), ChromaSiting::kLeft), 3));
+  CHECK(same_plane(result, 3, resize(source, result.format()), 3));
 }
 
-TEST_CASE("an RGB network takes R, G, B and gives them back in their planes, and refuses luma") {
+TEST_CASE("an RGB network takes R, G, B and gives them back in their planes") {
   Folder folder;
   const std::string path = folder.write("net", rgb_net().bytes());
   const auto enhancer = enhancer_of(path);
   const Planes source = noise({20, 14, 3, 0, 0, 8, true}, 4);
   const Planes expected = engine_alone(path, source, {2, 0, 1}, {}, 2);
   CHECK(same(enhance(*enhancer, source), expected));
+}
+
+TEST_CASE("an RGB network sees luma and chroma as RGB of 16 bits, twice where it runs twice") {
+  Folder folder;
+  const std::string path = folder.write("net", rgb_net().bytes());
+  const ColorDescription rgb{ColorDescription::kRgb, true};
+  for (const int passes : {1, 2}) {
+    const auto enhancer = enhancer_of(path, 2, passes);
+    for (const PlaneFormat format :
+         {PlaneFormat{21, 15, 3, 1, 1, 8, false}, PlaneFormat{20, 14, 3, 0, 0, 10, false},
+          PlaneFormat{20, 14, 1, 0, 0, 8, false}}) {
+      const Planes source = noise(format, 5);
+      Planes between = convert(source, kColor, {format.width, format.height, 3, 0, 0, 16, true},
+                               rgb, Rounding::kNearest);
+      for (int pass = 0; pass < passes; ++pass)
+        between = engine_alone(path, between, {2, 0, 1}, {}, 2);
+      const Planes expected =
+          convert(between, rgb, enhancer->output_format(format), kColor, Rounding::kNearest);
+      CHECK(same(enhance(*enhancer, source), expected));
+      CHECK(enhancer->workspace_bytes(format) >= planes_bytes(between.format()));
+    }
+  }
+  const auto enhancer = enhancer_of(path);
+  const PlaneFormat format{20, 14, 3, 1, 1, 8, false};
+  enhancer->check(format, kColor);
+  enhancer->check(format, {});
   try {
-    enhance(*enhancer, noise({20, 14, 3, 1, 1, 8, false}, 4));
-    FAIL("it took luma");
+    enhancer->check(format, {14});
+    FAIL("it took ICtCp");
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::kConfig);
     CHECK(std::string(error.what()).find("choose a luma network") != std::string::npos);
@@ -165,7 +194,7 @@ TEST_CASE("two passes are the network twice, the second told of no codec") {
   const Planes result = enhance(*twice, source, 0.5F);
   CHECK(same_plane(result, 0, second, 0));
   // Chroma goes there in one step.
-  CHECK(same_plane(result, 1, convert(source, result.format(), ChromaSiting::kTopLeft), 1));
+  CHECK(same_plane(result, 1, resize(source, result.format()), 1));
   CHECK(twice->workspace_bytes(source.format()) > once->workspace_bytes(source.format()));
   CHECK_THROWS_AS(enhancer_of(path, 1, -1), Error);
   CHECK_THROWS_AS(enhancer_of(path, 1, 5), Error);
@@ -181,7 +210,7 @@ TEST_CASE("batches of mixed pictures, with any threads, give what each picture g
   }
   std::vector<EnhanceInput> batch;
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    batch.push_back({&sources[i], ChromaSiting::kTopLeft, false, 0.1F * static_cast<float>(i)});
+    batch.push_back({&sources[i], kColor, 0.1F * static_cast<float>(i)});
   }
   const auto alone = enhancer_of(path);
   for (const int threads : {1, 2, 4}) {

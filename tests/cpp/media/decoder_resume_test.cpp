@@ -30,7 +30,7 @@ DecoderSettings settings_for(const std::string& path, const int threads) {
   settings.unique_times = index_source(path).unique_times;
   Decoder first(path, settings);
   REQUIRE(first.next().has_value());
-  settings.format = first.format();
+  settings.format = first.settings().format;
   settings.width = first.planes().width;
   settings.height = first.planes().height;
   return settings;

@@ -287,7 +287,7 @@ TEST_CASE("a stop reaches an encoder that is being drained") {
   } packets;
   for (int n = 0; n < 5; ++n) {
     auto picture = decoder.next();
-    const EnhanceInput input{&picture->planes, plan.siting, plan.full_range, 0.0F};
+    const EnhanceInput input{&picture->planes, plan.color, 0.0F};
     picture->planes = std::move(enhancer->run({&input, 1}, stop).front());
     encoder.encode(std::move(*picture), false, packets);
   }

@@ -26,7 +26,7 @@ struct Example {
     parameters->width = width;
     parameters->height = height;
     parameters->video_delay = 2;
-    needs.decoder = {parameters.get(), AV_PIX_FMT_YUV420P, width, height, false, 100'000};
+    needs.decoder = {parameters.get(), AV_PIX_FMT_YUV420P, width, height, false, false, 100'000};
     needs.source_picture = planes_bytes(*plane_format(AV_PIX_FMT_YUV420P, width, height));
     needs.enhanced_picture = planes_bytes(*plane_format(AV_PIX_FMT_YUV420P, 2 * width, 2 * height));
     needs.batch = 4;

@@ -1,0 +1,200 @@
+#include "pipeline/plan_picture.h"
+
+#include <cmath>
+#include <cstdlib>
+
+namespace streamvsr {
+
+namespace {
+
+constexpr int kMostSide = 32768;  // samples; beyond it zimg and the encoders give up
+
+Interlaced parse_interlaced(const std::string& name) {
+  if (name == "deinterlace") return Interlaced::kDeinterlace;
+  if (name == "keep") return Interlaced::kKeep;
+  if (name == "refuse") return Interlaced::kRefuse;
+  throw Error(ErrorKind::kConfig, "unknown way with interlaced video '" + name +
+                                      "'; choose deinterlace, keep or refuse");
+}
+
+AVColorSpace parse_matrix(const std::string& name) {
+  if (name.empty()) return AVCOL_SPC_UNSPECIFIED;
+  if (name == "bt601") return AVCOL_SPC_SMPTE170M;
+  if (name == "bt709") return AVCOL_SPC_BT709;
+  if (name == "bt2020") return AVCOL_SPC_BT2020_NCL;
+  throw Error(ErrorKind::kConfig,
+              "unknown color_matrix '" + name + "'; choose bt601, bt709 or bt2020");
+}
+
+// The turn that a display matrix asks for, where it is by right angles: a point (x, y) is shown at
+// (a x + c y, b x + d y).
+std::optional<Orientation> orientation_of(const AVStream& stream) {
+  const std::span<const std::uint8_t> data = stream_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX);
+  if (data.size() < 9 * sizeof(std::int32_t)) return Orientation{};
+  const auto* const matrix = reinterpret_cast<const std::int32_t*>(data.data());
+  const std::int32_t a = matrix[0], b = matrix[1], c = matrix[3], d = matrix[4];
+  if (a != 0 && d != 0 && b == 0 && c == 0 && std::abs(a) == std::abs(d))
+    return Orientation{false, a < 0, d < 0};
+  if (b != 0 && c != 0 && a == 0 && d == 0 && std::abs(b) == std::abs(c))
+    return Orientation{true, c < 0, b < 0};
+  return std::nullopt;
+}
+
+bool is_rgb(const AVPixelFormat format) {
+  return (av_pix_fmt_desc_get(format)->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) != 0;
+}
+
+std::string name(const AVPixelFormat format) { return av_get_pix_fmt_name(format); }
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& n : names) all += (all.empty() ? "" : " and ") + n;
+  return all;
+}
+
+}  // namespace
+
+DecoderSettings probing_settings(const JobConfig& config, const Input& input, JobPlan& plan) {
+  DecoderSettings& settings = plan.decoder;
+  settings.interlaced = parse_interlaced(config.interlaced);
+  settings.refuse_resized = config.refuse_resized;
+  settings.matrix = parse_matrix(config.color_matrix);
+  if (config.apply_rotation) {
+    const AVStream& stream = input.stream(input.video_index());
+    const std::optional<Orientation> orientation = orientation_of(stream);
+    settings.orientation = orientation.value_or(Orientation{});
+    if (!orientation)
+      plan.warnings.push_back(
+          "the picture is turned by no right angle: the mark that says so is kept, not applied");
+  }
+  DecoderSettings probing = settings;
+  // One thread: the first picture is looked at before it is known how many there is memory for.
+  probing.threads = 1;
+  return probing;
+}
+
+void describe_source(const Input& input, const Decoder& decoder, JobPlan& plan) {
+  const AVStream& stream = input.stream(input.video_index());
+  const AVFrame& first = *decoder.first_frame();
+  const auto source_pixels = static_cast<AVPixelFormat>(first.format);
+  const DecoderSettings& found = decoder.settings();
+  plan.source_format = decoder.planes();
+  plan.decoder.format = found.format;
+  plan.decoder.width = found.width;
+  plan.decoder.height = found.height;
+  plan.decoder.color = found.color;
+  plan.color = *found.color;
+  EncoderSettings& encoder = plan.encoder;
+  encoder.range = plan.color.full_range ? AVCOL_RANGE_JPEG : first.color_range;
+  encoder.space = first.colorspace;
+  encoder.transfer = first.color_trc;
+  encoder.primaries = first.color_primaries;
+  encoder.chroma_location = first.chroma_location;
+  const Orientation& orientation = plan.decoder.orientation;
+  if (!orientation.upright() && plan.color.siting == ChromaSiting::kCenter)
+    encoder.chroma_location = AVCHROMA_LOC_CENTER;
+  encoder.light = light_metadata(stream, first);
+  if ((av_pix_fmt_desc_get(source_pixels)->flags & AV_PIX_FMT_FLAG_ALPHA) != 0)
+    plan.warnings.push_back("the source's alpha channel is left out");
+  if (is_rgb(source_pixels)) {
+    encoder.range = AVCOL_RANGE_MPEG;
+    encoder.space = AVCOL_SPC_BT709;
+    plan.warnings.push_back("the source's " + name(source_pixels) + " pictures become " +
+                            name(found.format) + " (BT.709, limited range)");
+  }
+  if (const std::vector<std::string> lost = dynamic_light(stream, first); !lost.empty())
+    plan.warnings.push_back("the source's " + joined(lost) +
+                            " metadata changes from picture to picture and fits none but the "
+                            "source's: left out; what holds for the whole film is kept");
+  const AVRational sar =
+      stream.sample_aspect_ratio.num > 0 ? stream.sample_aspect_ratio : first.sample_aspect_ratio;
+  if (sar.num > 0 && sar.den > 0)
+    encoder.sample_aspect_ratio = orientation.transposed ? av_inv_q(sar) : sar;
+  if (decoder.met_interlaced() && plan.decoder.interlaced == Interlaced::kDeinterlace)
+    plan.warnings.push_back(
+        "the source is interlaced: each of its frames becomes one progressive picture (bwdif)");
+  if (decoder.met_interlaced() && plan.decoder.interlaced == Interlaced::kKeep)
+    plan.warnings.push_back(
+        "the source is interlaced: its pictures are enhanced as if they were progressive");
+}
+
+PlaneFormat output_size(const JobConfig& config, const PlaneFormat& enhanced, PlaneFormat format) {
+  format.width = config.width;
+  format.height = config.height;
+  const auto derived = [](const int asked, const int of, const int other, const int log2_sub) {
+    const double exact = static_cast<double>(asked) * other / of;
+    const double cell = 1 << log2_sub;
+    return static_cast<int>(std::max(1.0, std::round(exact / cell)) * cell);
+  };
+  if (config.width == 0 && config.height == 0) {
+    format.width = enhanced.width;
+    format.height = enhanced.height;
+    return format;
+  }
+  if (format.height == 0)
+    format.height = derived(config.width, enhanced.width, enhanced.height, format.log2_sub_y);
+  if (format.width == 0)
+    format.width = derived(config.height, enhanced.height, enhanced.width, format.log2_sub_x);
+  for (const auto& [side, samples, log2_sub] :
+       {std::tuple{"width", format.width, format.log2_sub_x},
+        std::tuple{"height", format.height, format.log2_sub_y}}) {
+    const std::string is = std::string("the output's ") + side + " is " + std::to_string(samples);
+    if (samples < 1 || samples > kMostSide)
+      throw Error(ErrorKind::kConfig, is + "; choose 1 to " + std::to_string(kMostSide));
+    if (samples % (1 << log2_sub) != 0)
+      throw Error(ErrorKind::kConfig, is + ", and its pixel format wants a multiple of " +
+                                          std::to_string(1 << log2_sub));
+  }
+  return format;
+}
+
+void describe_output(const PlaneFormat& enhanced, JobPlan& plan) {
+  const JobConfig& config = plan.config;
+  plan.enhanced_format = enhanced;
+  EncoderSettings& encoder = plan.encoder;
+  encoder.codec = config.video_codec;
+  encoder.crf = config.crf;
+  encoder.preset = config.encoder_preset;
+  encoder.options = config.encoder_options;
+  encoder.threads = config.encoder_threads;
+  const AVPixelFormat source = pixel_format(plan.source_format);
+  encoder.format = choose_pixel_format(config.video_codec, source, config.pixel_format);
+  const auto format = plane_format(encoder.format, enhanced.width, enhanced.height);
+  if (!format)
+    throw Error(ErrorKind::kConfig, "pixel format '" + config.pixel_format +
+                                        "' is not planar; choose a planar one such as yuv420p");
+  plan.output_format = output_size(config, enhanced, *format);
+  encoder.width = plan.output_format.width;
+  encoder.height = plan.output_format.height;
+  encoder.time_base = {1, plan.time_base.den};
+  encoder.frame_rate = plan.frame_rate;
+  if (format->rgb) {
+    encoder.space = AVCOL_SPC_RGB;
+    encoder.range = AVCOL_RANGE_JPEG;
+    encoder.chroma_location = AVCHROMA_LOC_UNSPECIFIED;
+  }
+  // Another shape is another shape of samples; one side alone keeps it but for rounding.
+  if (config.width > 0 && config.height > 0) {
+    const AVRational before =
+        encoder.sample_aspect_ratio.num > 0 ? encoder.sample_aspect_ratio : AVRational{1, 1};
+    AVRational after{};
+    av_reduce(&after.num, &after.den, std::int64_t{before.num} * enhanced.width * encoder.height,
+              std::int64_t{before.den} * enhanced.height * encoder.width, INT32_MAX);
+    if (after.num != after.den || encoder.sample_aspect_ratio.num > 0)
+      encoder.sample_aspect_ratio = after;
+  }
+  const ColorDescription guessed = resolved({}, plan.output_format);
+  if (encoder.space == AVCOL_SPC_UNSPECIFIED && plan.source_format.plane_count > 1 &&
+      guessed.matrix != plan.color.matrix)
+    plan.warnings.push_back(
+        std::string("the source does not tell its colour matrix: by its size ") +
+        matrix_name(plan.color.matrix) +
+        ", while players may take the larger "
+        "output for " +
+        matrix_name(guessed.matrix) + "; set color_matrix to have it written");
+  if (encoder.format != source && config.pixel_format.empty())
+    plan.warnings.push_back(config.video_codec + " has no " + name(source) + ": the output is " +
+                            name(encoder.format));
+}
+
+}  // namespace streamvsr

@@ -1,0 +1,1 @@
+"""Whole jobs over real clips."""

@@ -1,0 +1,50 @@
+// What opening an encoder does to the process around it.
+#include "media/encoder.h"
+
+#include <doctest/doctest.h>
+#include <sched.h>
+
+#include <filesystem>
+
+#include "base/cpu.h"
+
+namespace streamvsr {
+namespace {
+
+int real_time_threads() {
+  int count = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    const int policy = sched_getscheduler(std::stoi(task.path().filename()));
+    if (policy == SCHED_FIFO || policy == SCHED_RR) ++count;
+  }
+  return count;
+}
+
+bool may_be_real_time() {
+  const sched_param one{1};
+  const sched_param none{0};
+  if (sched_setscheduler(0, SCHED_FIFO, &one) != 0) return false;
+  sched_setscheduler(0, SCHED_OTHER, &none);
+  return true;
+}
+
+TEST_CASE("no encoder makes real-time threads, and the right to make them is given back") {
+  const bool before = may_be_real_time();
+  for (const char* const codec : {"h264", "hevc", "av1"}) {
+    CAPTURE(codec);
+    EncoderSettings settings;
+    settings.codec = codec;
+    settings.preset = codec == std::string("av1") ? "10" : "ultrafast";
+    settings.format = AV_PIX_FMT_YUV420P;
+    settings.width = settings.height = 128;
+    settings.threads = 2;
+    const Encoder encoder(settings);
+    CHECK(real_time_threads() == 0);
+    CHECK(may_be_real_time() == before);
+  }
+  const NoRealTime none;
+  CHECK(!may_be_real_time());
+}
+
+}  // namespace
+}  // namespace streamvsr

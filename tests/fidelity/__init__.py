@@ -1,0 +1,1 @@
+"""What must survive the way through the program, held against outsiders."""
