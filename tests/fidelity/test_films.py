@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from clips.test_every_clip import CONTAINERS
+
 from fidelity import drift, table
 from fidelity.films import NAMES, make_film
 
