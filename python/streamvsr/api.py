@@ -6,11 +6,13 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from streamvsr import _core
+from streamvsr.async_api import StopSwitch, in_thread
 from streamvsr.command import RESUME
 from streamvsr.config import CONTAINERS, StreamingConfig
 from streamvsr.errors import ConfigError, StreamvsrError
@@ -25,7 +27,7 @@ from streamvsr.models import (
 from streamvsr.monitor import StreamingMonitor, Ticker
 from streamvsr.networks import is_module
 from streamvsr.presets import check_preset, check_quality
-from streamvsr.progress import ProgressBar, ProgressCallback
+from streamvsr.progress import LOGGER, ProgressBar, ProgressCallback
 from streamvsr.remains import PathInput, kept_checkpoint, options_text
 from streamvsr.result import ProcessResult, failure, performance_report
 
@@ -36,7 +38,8 @@ DEFAULT_QUALITY = "balanced"
 class StreamingVideoProcessor:
     """Purpose: enhances videos as streams: frame by frame, in memory, every other stream copied.
 
-    Thread-safety: process() may run in several threads at once, stop() may come from any thread.
+    Thread-safety: process() may run in several threads at once, stop() may come from any thread;
+    process_async() belongs to the event loop it is awaited in.
     Ownership: nothing outlives a call of process() but its figures.
 
     Attributes:
@@ -64,8 +67,7 @@ class StreamingVideoProcessor:
         if not callable(config.model):
             choose_model(config.model, config.scale)
         self._lock = threading.Lock()
-        self._jobs: set[_core.Job] = set()
-        self._stops = 0
+        self._running: set[StopSwitch] = set()
         self.monitor = StreamingMonitor(config.memory_warning_mb)
 
     def process(
@@ -96,12 +98,66 @@ class StreamingVideoProcessor:
             TypeError: An argument of the wrong type.
             Exception: Whatever progress raises.
         """
+        with self._begun() as switch:
+            return self._process(switch, input_path, output_path, preset, quality, progress)
+
+    async def process_async(
+        self,
+        input_path: PathInput,
+        output_path: PathInput | None = None,
+        preset: str = DEFAULT_PRESET,
+        quality: str = DEFAULT_QUALITY,
+        *,
+        progress: ProgressCallback | bool = False,
+    ) -> ProcessResult:
+        """The same as process(), in a thread of its own, while the event loop goes on.
+
+        When the awaiting task is cancelled, this job is stopped, and no other; the cancellation
+        goes on once it has ended, within a second. Ctrl-C under asyncio.run() takes that way.
+
+        Args:
+            input_path: As for process().
+            output_path: As for process().
+            preset: As for process().
+            quality: As for process().
+            progress: As for process(); a callable is called in the job's thread.
+
+        Raises:
+            asyncio.CancelledError: The whole segments are kept, and the same call goes on with
+                them.
+            TypeError: An argument of the wrong type.
+            Exception: Whatever progress raises.
+        """
+        arguments = (input_path, output_path, preset, quality, progress)
+        with self._begun() as switch:
+            return await in_thread(lambda: self._process(switch, *arguments), switch.stop)
+
+    @contextmanager
+    def _begun(self) -> Iterator[StopSwitch]:
+        """Lets stop() find a call from its first moment on, before it has a job."""
+        switch = StopSwitch()
+        with self._lock:
+            self._running.add(switch)
+        try:
+            yield switch
+        finally:
+            with self._lock:
+                self._running.discard(switch)
+
+    def _process(
+        self,
+        switch: StopSwitch,
+        input_path: PathInput,
+        output_path: PathInput | None,
+        preset: str,
+        quality: str,
+        progress: ProgressCallback | bool,
+    ) -> ProcessResult:
         started = time.monotonic()
         source = os.fspath(input_path)
         target = None if output_path is None else os.fspath(output_path)
         monitor = StreamingMonitor(self.config.memory_warning_mb)
         with self._lock:
-            stops = self._stops
             self.monitor = monitor
         try:
             check_preset(preset)
@@ -114,32 +170,28 @@ class StreamingVideoProcessor:
         except (StreamvsrError, MemoryError) as error:
             result = failure(error, time.monotonic() - started, kept_checkpoint(target))
         else:
-            with self._lock:
-                self._jobs.add(job)
-                if self._stops != stops:
-                    job.stop()
             try:
+                for warning in job.plan.warnings:
+                    LOGGER.warning("%s", warning)
+                switch.attach(job)
                 result = run_job(job, source, target, progress, monitor)
             except (StreamvsrError, MemoryError) as error:
                 result = failure(error, time.monotonic() - started, kept_checkpoint(target))
                 result.warnings = [*job.plan.warnings, *monitor.warnings]
             finally:
-                with self._lock:
-                    self._jobs.discard(job)
                 job.close()
         result.processing_time = time.monotonic() - started
         result.preset, result.quality = preset, quality
         return result
 
     def stop(self) -> None:
-        """Stops every process() that runs now, within a second; they report StoppedError.
+        """Stops every call that runs now, within a second; they report StoppedError.
 
         Their whole segments are kept: the same call of process() goes on with them.
         """
         with self._lock:
-            self._stops += 1
-            for job in self._jobs:
-                job.stop()
+            for switch in self._running:
+                switch.stop()
 
 
 def upscale(
