@@ -13,12 +13,27 @@ _ALIASES = {"h265": "hevc", "x265": "hevc", "libx265": "hevc", "x264": "h264", "
             "float32": "fp32", "yes": "True", "no": "False", "never": "False"}  # fmt: skip
 
 
+def canonical(name: str, valid: Iterable[str]) -> str:
+    """Our own name for what others call otherwise; any other name as it is."""
+    alias = _ALIASES.get(name.lower(), name.lower())
+    return alias if alias in valid else name
+
+
+def nearest(name: str, valid: Iterable[str]) -> str | None:
+    """The valid name that another one probably means; None where none is near."""
+    names = {item.lower(): item for item in valid}
+    alias = canonical(name, names.values())
+    if alias in names.values():
+        return alias
+    near = difflib.get_close_matches(name.lower(), names, 1, 0.5)
+    return names[near[0]] if near else None
+
+
 def unknown(what: str, name: str, valid: Iterable[str]) -> ConfigError:
     """The error for a name that is none of valid: names the nearest one and lists them all."""
     names = sorted(valid)
-    alias = _ALIASES.get(name.lower())
-    near = [alias] if alias in names else difflib.get_close_matches(name.lower(), names, 1, 0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    near = nearest(name, names)
+    hint = f"did you mean {near!r}? " if near else ""
     return ConfigError(f"unknown {what} {name!r}; {hint}valid: {', '.join(names)}")
 
 

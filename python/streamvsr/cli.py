@@ -172,6 +172,7 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         SCALES,
         SIZE_CHANGES,
     )
+    from streamvsr.settings import UNGIVEN
 
     parser = commands.add_parser(
         "upscale",
@@ -183,12 +184,18 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add = parser.add_argument
     add("input", metavar="IN", help="the video, a regular file")
     add("output", metavar="OUT", nargs="?", help="default: beside IN, with _enhanced in its name")
-    add("-y", "--overwrite", action="store_true", help="replace OUT where it exists")
+    switch = argparse.BooleanOptionalAction  # so that one of a file can be taken back
+    add("-y", "--overwrite", action=switch, help="replace OUT where it exists")
     add(
         "--resume", default="auto", metavar="auto|yes|no|frames",
         help="what an interrupted job on OUT has done: auto goes on with it where there is one, "
         "yes demands one, no starts over, frames goes on even where libraries or processor changed "
         "(default: auto)",
+    )  # fmt: skip
+    add(
+        "--config", metavar="FILE",
+        help="options by name, as JSON or YAML; STREAMVSR_<OPTION> in the environment stands above "
+        "it, the command line above both",
     )  # fmt: skip
     add("-q", "--quiet", action="store_true", help="print errors only")
 
@@ -289,46 +296,15 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
             f"--{stage}-threads", type=int, default=0, metavar="N",
             help="(default: 0, from the cores)",
         )  # fmt: skip
-    add("--strict", action="store_true", help="damage in the source is an error")
+    add("--strict", action=switch, help="damage in the source is an error")
+    # An option that is not named leaves the word to the environment and the file.
+    parser.set_defaults(**UNGIVEN)
 
 
 def _config(options: argparse.Namespace) -> StreamingConfig:
-    from streamvsr._names import check_name
-    from streamvsr.command import RESUME
-    from streamvsr.config import StreamingConfig
+    from streamvsr.settings import command_config
 
-    return StreamingConfig(
-        scale=options.scale,
-        model=options.model,
-        precision=options.precision,
-        engine=options.engine,
-        device=options.device,
-        codec=options.codec,
-        crf=options.crf,
-        encoder_preset=options.encoder_preset,
-        pixel_format=options.pixel_format,
-        width=options.width,
-        height=options.height,
-        color_matrix=options.color_matrix,
-        interlaced=options.interlaced,
-        rotation=options.rotation,
-        size_change=options.size_change,
-        streams=options.streams,
-        encoder_options=dict(options.encoder_option),
-        container=options.container,
-        resume=RESUME[check_name("resume", options.resume, RESUME)],
-        overwrite=options.overwrite,
-        strict=options.strict,
-        segment_seconds=options.segment_seconds,
-        max_memory_mb=options.max_memory_mb,
-        max_vram_mb=options.max_vram_mb,
-        memory_warning_mb=options.memory_warning_mb,
-        disk_ratio=options.disk_ratio,
-        max_disk_fraction=options.max_disk_fraction,
-        encoder_threads=options.encoder_threads,
-        decoder_threads=options.decoder_threads,
-        compute_threads=options.compute_threads,
-    )
+    return command_config(options)
 
 
 def _upscale(options: argparse.Namespace) -> int:

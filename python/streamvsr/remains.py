@@ -20,6 +20,7 @@ from streamvsr.config import StreamingConfig
 from streamvsr.errors import ConfigError, StreamvsrError
 from streamvsr.models import is_path
 from streamvsr.networks import described
+from streamvsr.settings import unset_words
 
 PathInput = str | os.PathLike[str]
 
@@ -222,4 +223,4 @@ def _command(source: str, target: str, options: Mapping[str, Any], folder: str) 
     # What was asked of the earlier run about a still earlier one is done with.
     if config.resume != "frames":
         config = replace(config, resume="auto")
-    return shlex.join(upscale_command(source, target, config))
+    return shlex.join([*unset_words(os.environ), *upscale_command(source, target, config)])
