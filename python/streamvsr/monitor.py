@@ -76,7 +76,7 @@ class StreamingMonitor:
                 makes the job spare memory; None: 90 % of what the machine or the control group has.
             max_samples: The most samples kept over time.
         """
-        self.memory_warning_mb = memory_warning_mb or _SHARE_OF_MEMORY * _memory_limit_mb()
+        self.memory_warning_mb = memory_warning_mb or _SHARE_OF_MEMORY * memory_limit_mb()
         self._lock = threading.RLock()
         self._job: Job | None = None
         self._folders: tuple[str, ...] = ()
@@ -334,7 +334,8 @@ def _open_files(folders: Sequence[str]) -> list[str]:
     return sorted(found)
 
 
-def _memory_limit_mb() -> float:
+def memory_limit_mb() -> float:
+    """What the machine, or the control group where it allows less, has; MB of 1048576 bytes."""
     limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         try:
