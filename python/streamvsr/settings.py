@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from streamvsr._names import check_name, unknown
-from streamvsr.command import RESUME, pair
+from streamvsr.command import RESUME, listed, pair
 from streamvsr.config import StreamingConfig
 from streamvsr.errors import ConfigError, InputError, InputNotFoundError
 
 PREFIX = "STREAMVSR_"
 # What else bears the prefix: the settings of the tests (tests/README.md).
 NOT_OPTIONS: tuple[str, ...] = (
-    "CLIPS", "FAULTS", "FFMPEG", "FIDELITY", "INTERRUPTS", "PROPERTIES", "SEED",
+    "CLIPS", "FAULTS", "FIDELITY", "INTERRUPTS", "PROPERTIES", "SEED",
 )  # fmt: skip
 YAML_SUFFIXES: tuple[str, ...] = (".yaml", ".yml")
 _WORDS = {"1": True, "true": True, "yes": True, "on": True,
@@ -240,6 +240,8 @@ def _value(variable: str, option: str, text: str) -> Any:
             return int(word)
         if kind.startswith("float"):
             return float(word)
+        if kind.startswith("Sequence"):
+            return listed(text)
         if kind.startswith("Mapping"):
             return dict(pair(item) for item in shlex.split(text))
     except (KeyError, ValueError, argparse.ArgumentTypeError):

@@ -24,8 +24,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fidelity.films import NAMES, make_film
 from helpers import REPO
+
+from fidelity.films import NAMES, make_film
 
 BATCH = 20  # files a process
 TIMEOUT = 600  # s a batch; a job here takes about one

@@ -18,8 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import streamvsr
 from clips import test_every_clip as checks
-from fidelity.films import NAMES, make_film
 from helpers import ffprobe
+
+from fidelity.films import NAMES, make_film
 
 Check = Callable[[checks.Job], None]
 
