@@ -1,0 +1,249 @@
+"""The disk budget held, used, and beside the encoder's own rate control at the same size.
+
+    python tests/benchmarks/bench_disk.py [--films 30] [--clips FOLDER] [--codecs h264 hevc av1]
+                                          [--size 480x270] [--part 0.6] [--rate-control] [NAME...]
+
+Films are generated: pictures of very different content and bitrate, eight seconds each. Every one is
+enlarged (nearest) twice: without a budget, and with a disk_ratio that leaves the video about `part`
+of what it took then. Printed are the limit's use by the whole file, and whether it was kept.
+
+--rate-control also encodes the same enlarged frames by FFmpeg with the same encoder and preset
+under its own limit (x264 and x265: crf with maxrate and bufsize of two seconds; SVT-AV1: variable
+bitrate), searched until the video's size is ours within 1 %, and compares PSNR-Y and, where an
+ffmpeg with libvmaf is found, VMAF; ours minus the other's, dB and points.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import streamvsr
+from helpers import ffprobe, run
+
+SLACK = 1 << 20
+PRESETS = {"h264": "veryfast", "hevc": "ultrafast", "av1": "10"}
+ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
+CRF = {"h264": 18, "hevc": 20, "av1": 25}
+_CONTENT = (
+    "testsrc2=s={s}:r={r}",
+    "mandelbrot=s={s}:r={r}",
+    "life=s={s}:r={r}:mold=10:ratio=0.1:death_color=#C83232:life_color=#00ff00",
+    "cellauto=s={s}:r={r}:rule=110",
+    "gradients=s={s}:r={r}:speed=0.02",
+    "smptehdbars=s={s}:r={r}",
+    "testsrc=s={s}:r={r},hue=h=40*t:b=sin(t)",
+    "mandelbrot=s={s}:r={r},noise=alls=25:allf=t",
+    "color=gray:s={s}:r={r},noise=alls=60:allf=t+u",
+    "testsrc2=s={s}:r={r},boxblur=6,noise=alls=8:allf=t,fade=in:0:30,fade=out:100:30",
+)
+_CODING = (
+    ("libx264", "-preset", "veryfast", "-crf", "18"),
+    ("libx264", "-preset", "veryfast", "-crf", "30"),
+    ("libx265", "-preset", "ultrafast", "-crf", "26", "-x265-params", "log-level=none"),
+)
+
+
+def make_film(folder: Path, number: int, size: str) -> Path:
+    """The film of a number: a content and a coding."""
+    content = _CONTENT[number % len(_CONTENT)].format(s=size, r=(24, 30, 25)[number % 3])
+    codec, *options = _CODING[number // len(_CONTENT) % len(_CODING)]
+    path = folder / f"film{number:02d}.mp4"
+    run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", content, "-t", "8", "-pix_fmt", "yuv420p",
+         "-c:v", codec, *options, path]
+    )  # fmt: skip
+    return path
+
+
+@dataclass(frozen=True)
+class Held:
+    """A job under a budget that binds."""
+
+    output: Path
+    ratio: float
+    limit: int  # bytes that the output might have
+    size: int
+    use: float  # of the shares of the segments that were bound
+    bound: bool
+
+
+def options_for(codec: str) -> dict[str, object]:
+    return {
+        "model": "nearest", "codec": codec, "encoder_preset": PRESETS[codec], "overwrite": True,
+        "resume": False, "segment_seconds": 10.0, "streams": ("v",),
+    }  # fmt: skip
+
+
+def hold(source: Path, folder: Path, codec: str, part: float) -> Held | None:
+    """Both runs; nothing where no budget of that part can be held."""
+    output = folder / f"{source.stem}_{codec}.mkv"
+    options = options_for(codec)
+    streamvsr.upscale(source, output, disk_ratio=None, **options)
+    before = source.stat().st_size
+    ratio = 1 + max(0.001, part * output.stat().st_size - SLACK) / before
+    try:
+        result = streamvsr.upscale(source, output, disk_ratio=ratio, **options)
+    except streamvsr.errors.ConfigError as error:
+        print(f"{source.name} {codec}: refused: {str(error)[:120]}", file=sys.stderr)
+        return None
+    report = result.performance_report["disk_budget"]
+    share = report["bound_share_bytes"]
+    return Held(
+        output, ratio, int((ratio - 1) * before) + SLACK, output.stat().st_size,
+        report["bound_bytes"] / share if share else 0.0, share > 0,
+    )  # fmt: skip
+
+
+def video_bytes(path: Path) -> int:
+    answer = ffprobe(path, "-select_streams", "v:0", "-show_entries", "packet=size")
+    return sum(int(packet["size"]) for packet in answer["packets"])
+
+
+def vmaf_program() -> str | None:
+    """An ffmpeg with libvmaf."""
+    candidates = [shutil.which("ffmpeg") or ""]
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        candidates.append(get_ffmpeg_exe())
+    except ImportError:
+        pass
+    for program in filter(None, candidates):
+        filters = subprocess.run([program, "-v", "error", "-filters"], capture_output=True)
+        if b"libvmaf" in filters.stdout:
+            return program
+    return None
+
+
+def quality(path: Path, reference: Path, vmaf: str | None) -> tuple[float, float]:
+    """PSNR-Y, dB, and VMAF (0 where there is no program for it)."""
+    done = run(
+        ["ffmpeg", "-v", "info", "-nostdin", "-i", path, "-i", reference, "-lavfi",
+         "[0:v]settb=1/25,setpts=N[a];[1:v]settb=1/25,setpts=N[b];[a][b]psnr", "-f", "null", "-"]
+    )  # fmt: skip
+    found = re.search(r"PSNR y:([0-9.]+|inf)", done.stderr.decode())
+    assert found is not None
+    if vmaf is None:
+        return float(found[1]), 0.0
+    log = path.with_suffix(".json")
+    run(
+        [vmaf, "-v", "error", "-nostdin", "-i", path, "-i", reference, "-lavfi",
+         "[0:v]settb=1/25,setpts=N[a];[1:v]settb=1/25,setpts=N[b];"
+         f"[a][b]libvmaf=log_fmt=json:log_path={log}", "-f", "null", "-"]
+    )  # fmt: skip
+    mean: float = json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"]
+    return float(found[1]), mean
+
+
+def beside(reference: Path, folder: Path, codec: str, wanted: int, seconds: float) -> Path:
+    """The same frames under the encoder's own limit, at the same size within 1 %."""
+    path = folder / f"own_{codec}.mkv"
+    low, high = 0.2 * wanted, 4.0 * wanted
+    best, nearest = 0.0, 1e9
+    for attempt in range(9):
+        target = (low * high) ** 0.5 if attempt < 8 else best
+        rate = max(1000, int(8 * target / seconds))
+        limit = ["-crf", str(CRF[codec]), "-maxrate", str(rate), "-bufsize", str(2 * rate)]
+        if codec == "av1":
+            limit = ["-b:v", str(rate)]
+        quiet = ["-x265-params", "log-level=none"] if codec == "hevc" else []
+        run(
+            ["ffmpeg", "-v", "error", "-y", "-i", reference, "-c:v", ENCODERS[codec], "-preset",
+             PRESETS[codec], "-g", "9999", *limit, *quiet, path]
+        )  # fmt: skip
+        size = video_bytes(path)
+        if abs(size / wanted - 1) < nearest:
+            best, nearest = target, abs(size / wanted - 1)
+        if abs(size / wanted - 1) < 0.01:
+            break
+        low, high = (target, high) if size < wanted else (low, target)
+    return path
+
+
+def compare(
+    source: Path, folder: Path, codec: str, held: Held, vmaf: str | None
+) -> tuple[float, float]:
+    """Ours minus the encoder's own: PSNR-Y and VMAF at one size."""
+    frames = folder / "frames.mkv"
+    streamvsr.upscale(
+        source, frames, model="nearest", codec="ffv1", disk_ratio=None, overwrite=True,
+        resume=False, streams=("v",),
+    )  # fmt: skip
+    seconds = float(ffprobe(held.output)["format"]["duration"])
+    own = beside(frames, folder, codec, video_bytes(held.output), seconds)
+    ours, theirs = quality(held.output, frames, vmaf), quality(own, frames, vmaf)
+    print(
+        f"    {video_bytes(held.output)} bytes, own {video_bytes(own)}: PSNR-Y {ours[0]:.2f} / "
+        f"{theirs[0]:.2f}, VMAF {ours[1]:.2f} / {theirs[1]:.2f}"
+    )
+    return ours[0] - theirs[0], ours[1] - theirs[1]
+
+
+def main() -> int:
+    """Prints a line a job and the sums."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="of clips; default: all of the folder")
+    parser.add_argument("--films", type=int, default=30)
+    parser.add_argument("--size", default="480x270", help="of the films")
+    parser.add_argument("--clips", type=Path)
+    parser.add_argument("--codecs", nargs="+", default=["h264", "hevc", "av1"])
+    parser.add_argument("--part", type=float, default=0.6)
+    parser.add_argument("--rate-control", action="store_true")
+    o = parser.parse_args()
+    vmaf = vmaf_program() if o.rate_control else None
+    uses: dict[str, list[float]] = {codec: [] for codec in o.codecs}
+    gains: dict[str, list[tuple[float, float]]] = {codec: [] for codec in o.codecs}
+    broken = 0
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
+        folder = Path(name)
+        clips = sorted(p for p in o.clips.iterdir() if p.is_file()) if o.clips else []
+        sources = [make_film(folder, n, o.size) for n in range(o.films)]
+        sources += [clip for clip in clips if not o.names or clip.name in o.names]
+        for source in sources:
+            for codec in o.codecs:
+                held = hold(source, folder, codec, o.part)
+                if held is None:
+                    continue
+                broken += held.size > held.limit
+                print(
+                    f"{source.name} {codec}: ratio {held.ratio:.3f}, {held.size} of {held.limit} "
+                    f"bytes{'' if held.size <= held.limit else ' BROKEN'}, "
+                    + (f"use where bound {100 * held.use:.1f} %" if held.bound else "not bound"),
+                    flush=True,
+                )
+                if held.bound:
+                    uses[codec].append(held.use)
+                if held.bound and o.rate_control:
+                    gains[codec].append(compare(source, folder, codec, held, vmaf))
+                held.output.unlink()
+    for codec, values in uses.items():
+        if values:
+            print(
+                f"{codec}: bound in {len(values)} jobs, use median "
+                f"{100 * statistics.median(values):.1f} %, least {100 * min(values):.1f} %"
+            )
+        if gains[codec]:
+            for kind, unit in enumerate(("PSNR-Y, dB", "VMAF")):
+                each = [gain[kind] for gain in gains[codec]]
+                print(
+                    f"{codec}: ours - own, {unit}: mean {statistics.fmean(each):+.3f}, median "
+                    f"{statistics.median(each):+.3f}, {min(each):+.3f}..{max(each):+.3f}"
+                )
+    print(f"broken budgets: {broken}")
+    return int(broken > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
