@@ -3,9 +3,9 @@
     python tests/benchmarks/bench_disk.py [--films 30] [--clips FOLDER] [--codecs h264 hevc av1]
                                           [--size 480x270] [--part 0.6] [--rate-control] [NAME...]
 
-Films are generated: pictures of very different content and bitrate, eight seconds each. Every one is
-enlarged (nearest) twice: without a budget, and with a disk_ratio that leaves the video about `part`
-of what it took then. Printed are the limit's use by the whole file, and whether it was kept.
+Films are generated: pictures of very different content and bitrate, eight seconds each. Every one
+is enlarged (nearest) twice: without a budget, and with a disk_ratio that leaves the video about
+`part` of what it took then. Printed are the limit's use by the whole file, and whether it was kept.
 
 --rate-control also encodes the same enlarged frames by FFmpeg with the same encoder and preset
 under its own limit (x264 and x265: crf with maxrate and bufsize of two seconds; SVT-AV1: variable
