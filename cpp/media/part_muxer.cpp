@@ -1,5 +1,9 @@
 #include "media/part_muxer.h"
 
+extern "C" {
+#include <libavutil/timecode.h>
+}
+
 #include <algorithm>
 #include <limits>
 #include <numeric>
@@ -54,6 +58,11 @@ MuxerPtr make_muxer(const PartContext& context, FileIo& io, LogSink& log, const 
     if (planned.action == StreamAction::kEnhance) {
       stream.time_base = settings.video_time_base;
       stream.avg_frame_rate = settings.video_rate;
+      // From it FFmpeg's muxer makes QuickTime's timecode track, which has no place in fragments.
+      if (const std::string timecode = timecode_of(context.tags.stream(planned.input));
+          !fragmented || mkv)
+        if (!timecode.empty() && (mkv || av_timecode_check_frame_rate(settings.video_rate) >= 0))
+          av_dict_set(&stream.metadata, "timecode", timecode.c_str(), 0);
     } else if (stream.codecpar->codec_type == AVMEDIA_TYPE_VIDEO) {
       timescale = lcm_or(timescale, stream.time_base.den, timescale);
     } else if (stream.codecpar->codec_type == AVMEDIA_TYPE_AUDIO &&

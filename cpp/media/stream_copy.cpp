@@ -31,7 +31,8 @@ void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream&
   const AVCodecParameters& source =
       planned.action == StreamAction::kEnhance ? encoded : *from.codecpar;
   if (avcodec_parameters_copy(&par, &source) < 0) throw std::bad_alloc();
-  par.codec_tag = 0;  // the source container's; the muxer picks its own
+  // The source container's; the muxer picks its own, but for data, which it is all it knows by.
+  if (par.codec_tag != kGpmf) par.codec_tag = 0;
   to->time_base = from.time_base;
   to->disposition = from.disposition;
   for (const auto& [key, value] : to_map(from.metadata)) {
@@ -91,6 +92,11 @@ std::int64_t matroska_delay(const AVStream& stream) {
   return par.codec_id == AV_CODEC_ID_OPUS
              ? av_rescale_q(par.initial_padding, {1, 48000}, stream.time_base)
              : 0;
+}
+
+std::string timecode_of(const AVStream& stream) {
+  const AVDictionaryEntry* const told = av_dict_get(stream.metadata, "timecode", nullptr, 0);
+  return told != nullptr ? told->value : "";
 }
 
 void copy_metadata(const Input& input, AVFormatContext& muxer) {

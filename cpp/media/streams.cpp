@@ -215,6 +215,14 @@ StreamPlan plan_streams(const Input& input, const Container container,
       default:
         // QuickTime's chapter track arrives as chapters; it would be carried twice.
         if (codec == AV_CODEC_ID_BIN_DATA && input.format().nb_chapters > 0) continue;
+        // The timecode track is made anew from what it says of the video's first frame.
+        if (stream.codecpar->codec_tag == MKTAG('t', 'm', 'c', 'd') && input.video_index() >= 0 &&
+            !timecode_of(input.stream(input.video_index())).empty())
+          continue;
+        // A camera's own track (GPMF), which FFmpeg's MP4 has a sample entry for.
+        if (container == Container::kMp4 && codec == AV_CODEC_ID_BIN_DATA &&
+            stream.codecpar->codec_tag == kGpmf)
+          break;
         plan.warnings.push_back(stream_name(stream) + " is not carried: left out");
         continue;
     }

@@ -17,6 +17,9 @@ Container choose_container(const std::string& name, const std::string& output);
 const char* container_name(Container container);  // as users name it
 const char* muxer_name(Container container);      // as FFmpeg does
 
+// The four letters of GoPro's metadata track.
+inline constexpr std::uint32_t kGpmf = MKTAG('g', 'p', 'm', 'd');
+
 // "audio stream #2 (opus, deu)"
 std::string stream_name(const AVStream& stream);
 
@@ -58,6 +61,9 @@ void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream&
 // take Opus' codec delay off the times they find, while FFmpeg's muxer stores the times it is
 // given.
 std::int64_t matroska_delay(const AVStream& stream);
+
+// "01:00:00:00", the time of day of a video's first frame; empty where it tells none.
+std::string timecode_of(const AVStream& stream);
 
 // Global tags of the source that hold for the output too.
 void copy_metadata(const Input& input, AVFormatContext& muxer);

@@ -1,7 +1,8 @@
 """Decoded outputs of fixed inputs, by FFmpeg's framemd5, as they were: golden.json.
 
 Only what every processor computes alike: zimg's and our own arithmetic on whole numbers, no
-network, no error diffusion. Where a change is meant, `STREAMVSR_FIDELITY=golden` writes the file anew, and the diff shows what changed.
+network, no error diffusion. Where a change is meant, `STREAMVSR_FIDELITY=golden` writes the file
+anew, and the diff shows what changed.
 """
 
 from __future__ import annotations

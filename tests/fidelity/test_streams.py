@@ -1,0 +1,49 @@
+"""Timecodes and a camera's data come along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from helpers import make_clip, packet_hashes, packet_times, run, streams
+from streamvsr import StreamingVideoProcessor
+
+CONFIG = {"model": "nearest", "scale": 1, "encoder_preset": "ultrafast", "disk_ratio": None}
+
+
+@pytest.mark.parametrize("rate", ["25", "30000/1001"])
+@pytest.mark.parametrize("container", ["mp4", "mov", "mkv"])
+def test_the_timecode_is_kept(container: str, rate: str, tmp_path: Path) -> None:
+    plain = make_clip(tmp_path / "plain.mp4", frames=40, rate=rate, audio="aac")
+    source = tmp_path / "in.mov"
+    code = "01:02:03;04" if "1001" in rate else "01:02:03:04"
+    run(["ffmpeg", "-v", "error", "-i", plain, "-c", "copy", "-timecode", code, source])
+    assert [s["codec_tag_string"] for s in streams(source, "data")] == ["tmcd"]
+    target = tmp_path / f"out.{container}"
+    result = StreamingVideoProcessor({**CONFIG, "segment_seconds": 0.5}).process(source, target)
+    assert result.success, result.error
+    assert not any("data stream" in warning for warning in result.warnings)
+    tags = {key.lower(): value for key, value in streams(target, "video")[0]["tags"].items()}
+    assert tags["timecode"] == code
+    if container != "mkv":
+        before, after = streams(source, "data"), streams(target, "data")
+        assert [s["tags"]["timecode"] for s in after] == [s["tags"]["timecode"] for s in before]
+
+
+def test_gopros_track_is_copied_to_mp4(tmp_path: Path) -> None:
+    # FFmpeg's program makes none: a text track by another name has the same structure.
+    plain = make_clip(tmp_path / "plain.mp4", frames=60, audio="aac", subtitles="mov_text")
+    data = plain.read_bytes()
+    assert data.count(b"tx3g") == data.count(b"sbtl") == 1
+    source = tmp_path / "in.mp4"
+    source.write_bytes(data.replace(b"tx3g", b"gpmd").replace(b"sbtl", b"meta"))
+    assert [s["codec_tag_string"] for s in streams(source, "data")] == ["gpmd"]
+    target = tmp_path / "out.mp4"
+    result = StreamingVideoProcessor(CONFIG).process(source, target)
+    assert result.success, result.error
+    assert [s["codec_tag_string"] for s in streams(target, "data")] == ["gpmd"]
+    before, after = packet_hashes(source, "d:0"), packet_hashes(target, "d:0")
+    assert [p.md5 for p in after] == [p.md5 for p in before]
+    assert packet_times(target, "d:0") == packet_times(source, "d:0")
+    mkv = StreamingVideoProcessor(CONFIG).process(source, tmp_path / "out.mkv")
+    assert any("data stream" in warning for warning in mkv.warnings)
