@@ -16,6 +16,7 @@ ffmpeg with libvmaf is found, VMAF; ours minus the other's, dB and points.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import re
@@ -26,6 +27,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -79,7 +81,7 @@ class Held:
     bound: bool
 
 
-def options_for(codec: str) -> dict[str, object]:
+def options_for(codec: str) -> dict[str, Any]:
     return {
         "model": "nearest", "codec": codec, "encoder_preset": PRESETS[codec], "overwrite": True,
         "resume": False, "segment_seconds": 10.0, "streams": ("v",),
@@ -115,9 +117,7 @@ def vmaf_program() -> str | None:
     """An ffmpeg with libvmaf."""
     candidates = [shutil.which("ffmpeg") or ""]
     try:
-        from imageio_ffmpeg import get_ffmpeg_exe
-
-        candidates.append(get_ffmpeg_exe())
+        candidates.append(importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe())
     except ImportError:
         pass
     for program in filter(None, candidates):
