@@ -16,6 +16,7 @@ ffmpeg with libvmaf is found, VMAF; ours minus the other's, dB and points.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import os
@@ -116,10 +117,8 @@ def video_bytes(path: Path) -> int:
 def vmaf_program() -> str | None:
     """An ffmpeg with libvmaf."""
     candidates = [shutil.which("ffmpeg") or ""]
-    try:
+    with contextlib.suppress(ImportError):
         candidates.append(importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe())
-    except ImportError:
-        pass
     for program in filter(None, candidates):
         filters = subprocess.run([program, "-v", "error", "-filters"], capture_output=True)
         if b"libvmaf" in filters.stdout:
