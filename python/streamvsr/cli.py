@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+from streamvsr.terminal import FAILED, INTERRUPTED, OK, REFUSED, TERMINATED, complain, sentence
+
 if TYPE_CHECKING:
     from streamvsr.config import StreamingConfig
-
-OK, FAILED, REFUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 _EXIT_CODES = """\
 exit codes:
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         terminated = isinstance(end, _Terminated)
-        _complain(("terminated" if terminated else "interrupted") + _what_is_kept(options))
+        complain(("terminated" if terminated else "interrupted") + _what_is_kept(options))
         return TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away; what is still buffered has nowhere to go.
@@ -102,24 +102,20 @@ def _identity(path: str) -> tuple[int, int] | None:
     return found.st_ino, found.st_mtime_ns
 
 
-def _complain(message: str) -> None:
-    print(f"streamvsr: {message}", file=sys.stderr)
-
-
 def _run(options: argparse.Namespace) -> int:
-    # The core is loaded only now, so that --help answers at once.
+    # The core is loaded only by the commands, so that --help answers at once.
     from streamvsr.errors import StreamvsrError
 
-    commands = {"upscale": _upscale, "status": _status, "clean": _clean, "probe": _probe}
     try:
-        return commands.get(options.command, _models)(options)
+        code: int = options.run(options)
+        return code
     except (StreamvsrError, MemoryError) as error:
-        _complain(" ".join(str(error).split()) or "out of memory")
+        complain(sentence(error))
         return REFUSED
 
 
 def _parser() -> argparse.ArgumentParser:
-    from streamvsr import __version__
+    from streamvsr import __version__, cli_remains
 
     parser = argparse.ArgumentParser(
         prog="streamvsr",
@@ -131,45 +127,30 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"streamvsr {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_upscale(commands)
-    status = commands.add_parser(
-        "status",
-        help="say how far an interrupted or running job is",
-        description="Says what an unfinished job has done and needs, and which command goes on.",
-    )
-    status.add_argument("output", metavar="OUT", help="the output of the job")
-    status.add_argument("--json", action="store_true", help="everything there is, as JSON")
-    clean = commands.add_parser(
-        "clean",
-        help="remove what an interrupted job left",
-        description="Removes what an interrupted job left beside OUT, after asking; never OUT.",
-    )
-    clean.add_argument("output", metavar="OUT", help="the output of the job")
-    clean.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    cli_remains.add_commands(commands)
     probe = commands.add_parser(
         "probe", help="say what is in a file", description="Says what is in a media file."
     )
     probe.add_argument("input", metavar="IN")
     probe.add_argument("--json", action="store_true", help="everything there is, as JSON")
-    commands.add_parser(
+    probe.set_defaults(run=_probe)
+    models = commands.add_parser(
         "models",
         help="list the packaged networks",
         description="Lists the networks that come with streamvsr.",
     )
+    models.set_defaults(run=_models)
     return parser
 
 
 def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from streamvsr.command import listed, number_or_none, pair
+    from streamvsr.command import add_enhancement, listed, number_or_none, pair
     from streamvsr.config import (
         CODECS,
         COLOR_MATRICES,
         CONTAINERS,
-        DEVICES,
-        ENGINES,
         INTERLACED,
-        PRECISIONS,
         ROTATIONS,
-        SCALES,
         SIZE_CHANGES,
     )
     from streamvsr.settings import UNGIVEN
@@ -199,27 +180,7 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )  # fmt: skip
     add("-q", "--quiet", action="store_true", help="print errors only")
 
-    add = parser.add_argument_group("enhancement").add_argument
-    add(
-        "-s", "--scale", type=int, default=2, metavar="|".join(map(str, SCALES)),
-        help="factor in both directions, as far as the model reaches (default: 2)",
-    )  # fmt: skip
-    add(
-        "-m", "--model", metavar="MODEL", default=None,
-        help='a name listed by "streamvsr models", a .safetensors file, a TorchScript archive (.pt '
-        'or .ts), or "nearest"',
-    )  # fmt: skip
-    add("--precision", default="auto", metavar="|".join(PRECISIONS), help="(default: auto)")
-    add(
-        "--engine", default="auto", metavar="|".join(ENGINES),
-        help="what runs a .safetensors network (default: auto, torch on an accelerator, else rows)",
-    )  # fmt: skip
-    add(
-        "--device", default="auto", metavar="|".join(DEVICES),
-        help="where the network runs; cuda:1 is the second one (default: auto, an "
-        "accelerator where there is one, else the CPU)",
-    )  # fmt: skip
-
+    add_enhancement(parser)
     add = parser.add_argument_group("video of the output").add_argument
     add("--codec", default="h264", metavar="|".join(CODECS), help="(default: h264)")
     add(
@@ -298,7 +259,7 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         )  # fmt: skip
     add("--strict", action=switch, help="damage in the source is an error")
     # An option that is not named leaves the word to the environment and the file.
-    parser.set_defaults(**UNGIVEN)
+    parser.set_defaults(run=_upscale, **UNGIVEN)
 
 
 def _config(options: argparse.Namespace) -> StreamingConfig:
@@ -321,96 +282,23 @@ def _upscale(options: argparse.Namespace) -> int:
         if not options.quiet:
             print(display.plan_text(options.input, target, job.plan), file=sys.stderr)
             for warning in announced:
-                _complain(f"warning: {warning}")
+                complain(f"warning: {warning}")
         bar = not options.quiet and sys.stderr.isatty()
         try:
-            with progress.announcing(announced, None if options.quiet else _complain):
+            with progress.announcing(announced, None if options.quiet else complain):
                 watch = monitor.StreamingMonitor(config.memory_warning_mb)
                 result = api.run_job(job, options.input, target, bar, watch)
         except (StreamvsrError, MemoryError) as error:
-            _complain(" ".join(str(error).split()) or "out of memory")
+            complain(sentence(error))
             return FAILED
     finally:
         job.close()
     if not options.quiet:
         for warning in result.warnings:
             if warning not in announced:
-                _complain(f"warning: {warning}")
+                complain(f"warning: {warning}")
         print(display.summary_text(options.input, result))
     return OK
-
-
-def _status(options: argparse.Namespace) -> int:
-    from streamvsr import display, remains
-
-    target = _output_of(options.output)
-    found = remains.status(target)
-    if options.json:
-        told = {"output": target, "output_bytes": _size(target), "unfinished": found is not None}
-        if found is not None:
-            told |= found.to_dict()
-        print(json.dumps(told, indent=2))
-    else:
-        print(display.status_text(found) if found else _nothing(target))
-    return OK
-
-
-def _clean(options: argparse.Namespace) -> int:
-    from streamvsr import display, remains
-    from streamvsr.errors import OutputBusyError, ResumeError
-
-    target = _output_of(options.output)
-    try:
-        found = remains.status(target)
-        lost = display.lost_text(found)
-    except ResumeError as error:
-        found, lost = None, f"how many frames they hold is unknown: {error}"
-    if found is not None and found.writer is not None:
-        who = f"process {found.writer}" if found.writer > 0 else "another process"
-        raise OutputBusyError(f"{who} is writing {target!r}: end it first", target)
-    sizes = remains.leftovers(target)
-    if not sizes:
-        print(_nothing(target))
-        return OK
-    for path, size in sizes.items():
-        print(f"{path}: {display.size_text(size)}")
-    print(lost)
-    if not options.yes:
-        if not sys.stdin.isatty():
-            _complain("nothing is removed: there is nobody to ask; -y removes without asking")
-            return REFUSED
-        if input("remove? [y/N] ").strip().lower() not in ("y", "yes"):
-            _complain("nothing is removed")
-            return FAILED
-    print(f"removed: {', '.join(remains.clean(target))}")
-    return OK
-
-
-def _output_of(path: str) -> str:
-    """The output that is meant where its unfinished file or its checkpoint is named."""
-    from streamvsr import remains
-
-    for suffix in (".part", ".streamvsr.json"):
-        stem = path.removesuffix(suffix)
-        if stem != path and path in remains.leftovers(stem):
-            return stem
-    return path
-
-
-def _size(path: str) -> int | None:
-    return os.path.getsize(path) if os.path.isfile(path) else None
-
-
-def _nothing(target: str) -> str:
-    from streamvsr.display import size_text
-
-    size = _size(target)
-    if size is None:
-        return f"nothing unfinished on {target!r}, which is not there either"
-    return (
-        f"nothing unfinished on {target!r}, which is there ({size_text(size)}): "
-        "an output gets its name once it is complete"
-    )
 
 
 def _probe(options: argparse.Namespace) -> int:

@@ -1,10 +1,10 @@
-"""The command line that a configuration stands for: the inverse of what cli.py reads."""
+"""The command line and the configuration it stands for, in both directions."""
 
 from __future__ import annotations
 
 import argparse
 
-from streamvsr.config import StreamingConfig
+from streamvsr.config import DEVICES, ENGINES, PRECISIONS, SCALES, StreamingConfig
 
 # StreamingConfig.resume by its name on the command line.
 RESUME: dict[str, bool | str] = {"auto": "auto", "yes": True, "no": False, "frames": "frames"}
@@ -65,3 +65,27 @@ def pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name, value
+
+
+def add_enhancement(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say which network runs, and where."""
+    add = parser.add_argument_group("enhancement").add_argument
+    add(
+        "-s", "--scale", type=int, default=2, metavar="|".join(map(str, SCALES)),
+        help="factor in both directions, as far as the model reaches (default: 2)",
+    )  # fmt: skip
+    add(
+        "-m", "--model", metavar="MODEL", default=None,
+        help='a name listed by "streamvsr models", a .safetensors file, a TorchScript archive (.pt '
+        'or .ts), or "nearest"',
+    )  # fmt: skip
+    add("--precision", default="auto", metavar="|".join(PRECISIONS), help="(default: auto)")
+    add(
+        "--engine", default="auto", metavar="|".join(ENGINES),
+        help="what runs a .safetensors network (default: auto, torch on an accelerator, else rows)",
+    )  # fmt: skip
+    add(
+        "--device", default="auto", metavar="|".join(DEVICES),
+        help="where the network runs; cuda:1 is the second one (default: auto, an "
+        "accelerator where there is one, else the CPU)",
+    )  # fmt: skip
