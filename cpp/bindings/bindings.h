@@ -11,6 +11,9 @@ namespace streamvsr {
 std::string to_path(const pybind11::object& path);
 pybind11::str from_path(const std::string& path);
 
+// Runs Python's signal handlers; what they raise passes on. With the GIL held.
+void run_signal_handlers();
+
 void bind_errors(pybind11::module_& m);
 void bind_media(pybind11::module_& m);
 void bind_model(pybind11::module_& m);
@@ -18,5 +21,6 @@ void bind_memory(pybind11::module_& m);
 void bind_device(pybind11::module_& m);
 void bind_figures(pybind11::module_& m);
 void bind_job(pybind11::module_& m);
+void bind_preview(pybind11::module_& m);
 
 }  // namespace streamvsr

@@ -5,10 +5,9 @@
 
 #include <algorithm>
 
-#include "base/cpu.h"
 #include "bindings/bindings.h"
+#include "bindings/job_config.h"
 #include "bindings/tensor_call.h"
-#include "enhance/network_enhancer.h"
 #include "pipeline/space.h"
 
 namespace py = pybind11;
@@ -16,53 +15,6 @@ namespace py = pybind11;
 namespace streamvsr {
 
 namespace {
-
-// What Python sets for a job: the pipeline's part and the enhancer's.
-struct PythonConfig : JobConfig {
-  std::string network_path = "nearest";        // or a network file, or a name for what follows
-  TensorCall function;                         // a network that is no file, or
-  std::shared_ptr<const std::string> archive;  // one as an archive
-  std::string network_identity;                // of such a network
-  std::string resume_name = "auto";
-  std::string brgemm_path;
-  std::string torch_path;
-  std::string engine = "auto";
-  std::string device = "auto";
-  int max_vram_mb = 6144;   // MiB on the network's device
-  int compute_threads = 0;  // 0: one per core
-  int scale = 2;            // of "nearest", and where passes is 0
-};
-
-constexpr int kLeastDeviceMib = 16;
-
-std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config) {
-  if (config.network_path == "nearest") return make_nearest_enhancer(config.scale);
-  if (config.max_vram_mb < kLeastDeviceMib)
-    throw Error(ErrorKind::kConfig, "max_vram_mb is " + std::to_string(config.max_vram_mb) +
-                                        ": use at least " + std::to_string(kLeastDeviceMib));
-  EnhancerOptions options;
-  options.network_path = config.network_path;
-  options.function = config.function;
-  options.archive = config.archive;
-  options.brgemm_path = config.brgemm_path;
-  options.torch_path = config.torch_path;
-  options.engine = config.engine;
-  options.device = config.device;
-  options.device_limit = static_cast<std::size_t>(config.max_vram_mb) << 20;
-  options.precision = parse_precision(config.precision);
-  options.threads = config.compute_threads > 0 ? config.compute_threads : usable_cores();
-  options.passes = config.passes;
-  options.scale = config.scale;
-  return make_network_enhancer(options);
-}
-
-// Runs Python's signal handlers; what they raise passes on. With the GIL held.
-void run_signal_handlers() {
-  if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-}
-
-// Signals are looked at this often whatever the interval of the progress callback.
-constexpr std::chrono::milliseconds kSignalInterval{50};
 
 // What a callback is given.
 struct PythonProgress : Progress {

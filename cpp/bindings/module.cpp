@@ -15,6 +15,10 @@ pybind11::str from_path(const std::string& path) {
   return pybind11::reinterpret_steal<pybind11::str>(text);
 }
 
+void run_signal_handlers() {
+  if (PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
+}
+
 }  // namespace streamvsr
 
 PYBIND11_MODULE(_core, m) {
@@ -26,4 +30,5 @@ PYBIND11_MODULE(_core, m) {
   streamvsr::bind_device(m);
   streamvsr::bind_figures(m);
   streamvsr::bind_job(m);
+  streamvsr::bind_preview(m);
 }

@@ -26,6 +26,7 @@ __all__: list[str] = [
     "MemoryPlan",
     "NetworkInfo",
     "Plan",
+    "PreviewPicture",
     "Progress",
     "QueueFill",
     "Report",
@@ -39,6 +40,7 @@ __all__: list[str] = [
     "memory_cache_folder",
     "network_info",
     "part_path",
+    "preview_picture",
     "probe",
     "remove_remains",
 ]
@@ -1158,6 +1160,50 @@ class JobStatus:
         process that is writing it now; 0: none that the kernel names
         """
 
+class PreviewPicture:
+    """
+    One picture before and after the network. Planes are 2-D arrays, uint8 for 8 bits and uint16 above, that share its memory.
+    """
+    @property
+    def after(self) -> list[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]:
+        """
+        enhanced likewise
+        """
+    @property
+    def before(self) -> list[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]:
+        """
+        source at the size of enhanced; green, blue, red
+        """
+    @property
+    def enhanced(self) -> list[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]:
+        """
+        as a job's network and resampling give it
+        """
+    @property
+    def enhancer(self) -> str: ...
+    @property
+    def rotation(self) -> float:
+        """
+        degrees counter-clockwise, by which it is to be turned for display
+        """
+    @property
+    def source(self) -> list[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]:
+        """
+        as a job's decoder hands it out
+        """
+    @property
+    def time(self) -> float:
+        """
+        s since the file's start
+        """
+    @property
+    def transfer(self) -> str:
+        """
+        '' where the stream does not say
+        """
+    @property
+    def warnings(self) -> list[str]: ...
+
 def checkpoint_path(output: typing.Any) -> str:
     """
     Where its checkpoint lies.
@@ -1186,6 +1232,13 @@ def network_info(path: str) -> NetworkInfo:
 def part_path(output: typing.Any) -> str:
     """
     Where an output grows.
+    """
+
+def preview_picture(
+    config: JobConfig, at: typing.SupportsFloat | typing.SupportsIndex
+) -> PreviewPicture:
+    """
+    The picture shown at a time, in s since the file's start, as a job would compute it.
     """
 
 def probe(path: typing.Any) -> MediaInfo:
