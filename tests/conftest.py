@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import REPO, make_clip
+from helpers import REPO, make_clip, run
 from hypothesis import settings
+from quality import LOSSLESS, textured_clip
 from unfinished import LEFT, Unfinished, make_unfinished
 
 # A suite that is started in the background inherits an ignored Ctrl-C; the programs that it starts
@@ -112,6 +113,20 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(
         folder / "long.mp4", frames=400, width=480, height=270, options=("-preset", "ultrafast")
     )
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film with texture and motion: 12 frames of 352 x 288, without loss."""
+    return textured_clip(tmp_path_factory.mktemp("compare") / "pristine.mkv", "null", *LOSSLESS)
+
+
+@pytest.fixture(scope="session")
+def coded(pristine: Path) -> Path:
+    """The same after a coarse H.264."""
+    path = pristine.with_name("coded.mp4")
+    run(["ffmpeg", "-v", "error", "-i", pristine, "-c:v", "libx264", "-crf", "32", path])
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from streamvsr.errors import (
     InputNotFoundError,
     InternalError,
     MemoryLimitError,
+    MissingToolError,
     ModelError,
     OutputBusyError,
     OutputError,
@@ -33,6 +34,7 @@ from streamvsr.errors import (
 if TYPE_CHECKING:
     from streamvsr._core import MediaInfo, MemoryFrameBuffer, Progress
     from streamvsr.api import StreamingVideoProcessor, default_output_path, probe, upscale
+    from streamvsr.comparison import Comparison, MetricResult, compare
     from streamvsr.config import StreamingConfig
     from streamvsr.disk import calculate_disk_usage, pre_check_disk_space
     from streamvsr.gpu import GPUMemoryManager
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "ConfigError",
     "DamagedInputError",
     "GPUMemoryManager",
@@ -54,6 +57,8 @@ __all__ = [
     "MediaInfo",
     "MemoryFrameBuffer",
     "MemoryLimitError",
+    "MetricResult",
+    "MissingToolError",
     "Model",
     "ModelError",
     "OutputBusyError",
@@ -70,6 +75,7 @@ __all__ = [
     "__version__",
     "calculate_disk_usage",
     "clean",
+    "compare",
     "default_output_path",
     "packaged_models",
     "plot_report",
@@ -81,10 +87,12 @@ __all__ = [
 
 # Loaded when first asked for: the core brings FFmpeg's libraries with it.
 _HOMES = {
+    "Comparison": "comparison",
     "GPUMemoryManager": "gpu",
     "JobStatus": "remains",
     "MediaInfo": "_core",
     "MemoryFrameBuffer": "_core",
+    "MetricResult": "comparison",
     "Model": "models",
     "ProcessResult": "result",
     "Progress": "_core",
@@ -93,6 +101,7 @@ _HOMES = {
     "StreamingVideoProcessor": "api",
     "calculate_disk_usage": "disk",
     "clean": "remains",
+    "compare": "comparison",
     "default_output_path": "api",
     "packaged_models": "models",
     "plot_report": "monitor",

@@ -1,4 +1,4 @@
-"""The command line: `streamvsr upscale`, `status`, `clean`, `probe` and `models`."""
+"""The command line: `streamvsr` itself, and its commands `upscale`, `probe` and `models`."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from streamvsr import __version__, cli_remains
+    from streamvsr import __version__, cli_quality, cli_remains
 
     parser = argparse.ArgumentParser(
         prog="streamvsr",
@@ -140,19 +140,21 @@ def _parser() -> argparse.ArgumentParser:
         description="Lists the networks that come with streamvsr.",
     )
     models.set_defaults(run=_models)
+    cli_quality.add_commands(commands)
     return parser
 
 
 def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from streamvsr.command import add_enhancement, listed, number_or_none, pair
-    from streamvsr.config import (
-        CODECS,
-        COLOR_MATRICES,
-        CONTAINERS,
-        INTERLACED,
-        ROTATIONS,
-        SIZE_CHANGES,
+    from streamvsr.command import (
+        add_enhancement,
+        add_max_vram,
+        add_reading,
+        add_threads,
+        listed,
+        number_or_none,
+        pair,
     )
+    from streamvsr.config import CODECS, CONTAINERS
     from streamvsr.settings import UNGIVEN
 
     parser = commands.add_parser(
@@ -199,22 +201,7 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
             f"--{side}", type=int, metavar="SAMPLES",
             help=f"of the output (default: as {other} and scale say)",
         )  # fmt: skip
-    add(
-        "--color-matrix", metavar="|".join(COLOR_MATRICES),
-        help="of a source that tells none or a wrong one",
-    )  # fmt: skip
-    add(
-        "--interlaced", default="deinterlace", metavar="|".join(INTERLACED),
-        help="what becomes of interlaced video (default: deinterlace)",
-    )  # fmt: skip
-    add(
-        "--rotation", default="keep", metavar="|".join(ROTATIONS),
-        help="keep the mark that a picture is turned, or turn it (default: keep)",
-    )  # fmt: skip
-    add(
-        "--size-change", default="scale", metavar="|".join(SIZE_CHANGES),
-        help="what becomes of pictures in another size than the first (default: scale)",
-    )  # fmt: skip
+    add_reading(add)
     add(
         "--streams", default=[], type=listed, metavar="SPEC,...",
         help="what is carried beside the video, as FFmpeg writes it: a:0,s:m:language:eng "
@@ -231,10 +218,7 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--max-memory-mb", type=int, default=1024, metavar="MB",
         help="most memory for frames in flight (default: 1024)",
     )  # fmt: skip
-    add(
-        "--max-vram-mb", type=int, default=6144, metavar="MB",
-        help="most memory held on the network's device; pictures are cut to fit (default: 6144)",
-    )  # fmt: skip
+    add_max_vram(add)
     add(
         "--memory-warning-mb", type=int, metavar="MB",
         help="warn and take less beyond so much memory (default: 90 %% of what there is)",
@@ -252,11 +236,7 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--segment-seconds", type=float, default=10.0, metavar="S",
         help="length of the spans encoded independently (default: 10)",
     )  # fmt: skip
-    for stage in ("encoder", "decoder", "compute"):
-        add(
-            f"--{stage}-threads", type=int, default=0, metavar="N",
-            help="(default: 0, from the cores)",
-        )  # fmt: skip
+    add_threads(add, "encoder", "decoder", "compute")
     add("--strict", action=switch, help="damage in the source is an error")
     # An option that is not named leaves the word to the environment and the file.
     parser.set_defaults(run=_upscale, **UNGIVEN)

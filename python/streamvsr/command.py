@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
-from streamvsr.config import DEVICES, ENGINES, PRECISIONS, SCALES, StreamingConfig
+from streamvsr.config import (
+    COLOR_MATRICES,
+    DEVICES,
+    ENGINES,
+    INTERLACED,
+    PRECISIONS,
+    ROTATIONS,
+    SCALES,
+    SIZE_CHANGES,
+    StreamingConfig,
+)
 
 # StreamingConfig.resume by its name on the command line.
 RESUME: dict[str, bool | str] = {"auto": "auto", "yes": True, "no": False, "frames": "frames"}
@@ -89,3 +100,40 @@ def add_enhancement(parser: argparse.ArgumentParser) -> None:
         help="where the network runs; cuda:1 is the second one (default: auto, an "
         "accelerator where there is one, else the CPU)",
     )  # fmt: skip
+
+
+def add_reading(add: Callable[..., object]) -> None:
+    """Adds the options that say how the source's pictures are read; add: an add_argument."""
+    add(
+        "--color-matrix", metavar="|".join(COLOR_MATRICES),
+        help="of a source that tells none or a wrong one",
+    )  # fmt: skip
+    add(
+        "--interlaced", default="deinterlace", metavar="|".join(INTERLACED),
+        help="what becomes of interlaced video (default: deinterlace)",
+    )  # fmt: skip
+    add(
+        "--rotation", default="keep", metavar="|".join(ROTATIONS),
+        help="keep the mark that a picture is turned, or turn it (default: keep)",
+    )  # fmt: skip
+    add(
+        "--size-change", default="scale", metavar="|".join(SIZE_CHANGES),
+        help="what becomes of pictures in another size than the first (default: scale)",
+    )  # fmt: skip
+
+
+def add_max_vram(add: Callable[..., object]) -> None:
+    """Adds --max-vram-mb; add: a parser's or group's add_argument."""
+    add(
+        "--max-vram-mb", type=int, default=6144, metavar="MB",
+        help="most memory held on the network's device; pictures are cut to fit (default: 6144)",
+    )  # fmt: skip
+
+
+def add_threads(add: Callable[..., object], *stages: str) -> None:
+    """Adds each stage's number of threads; add: a parser's or group's add_argument."""
+    for stage in stages:
+        add(
+            f"--{stage}-threads", type=int, default=0, metavar="N",
+            help="(default: 0, from the cores)",
+        )  # fmt: skip

@@ -10,6 +10,7 @@ from streamvsr.remains import is_object
 
 if TYPE_CHECKING:
     from streamvsr._core import MediaInfo, Plan, StreamInfo
+    from streamvsr.comparison import Comparison, MetricResult
     from streamvsr.models import Model
     from streamvsr.remains import JobStatus
     from streamvsr.result import ProcessResult
@@ -197,6 +198,50 @@ def lost_text(status: JobStatus | None) -> str:
     if status is None or not status.keeps_work:
         return "no frame that is done would be lost"
     return f"the {status.frames_done} of about {status.frames_total} frames done would be lost"
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """How near a video comes to its reference, a line a metric, and what could not be said."""
+    from streamvsr.metrics import METRICS
+
+    lines = [
+        f"{comparison.distorted} against {comparison.reference}: {comparison.frames} frames, "
+        f"{comparison.width}x{comparison.height} {comparison.pixel_format}"
+    ]
+    rows = [
+        (
+            METRICS[name].title,
+            f"{_overall_text(result)} {METRICS[name].unit}",
+            f"worst {_worst_text(result)}",
+            time_text(result.seconds),
+        )
+        for name, result in comparison.metrics.items()
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+        lines.append("  " + "  ".join(cells))
+    lines += [f"  {METRICS[name].title}: {why}" for name, why in comparison.missing.items()]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _overall_text(result: MetricResult) -> str:
+    names = {"mean": "mean", "harmonic_mean": "harmonic", "all": "all"}
+    return "  ".join(
+        f"{names.get(name, name.upper())} {_figure(result, value)}"
+        for name, value in result.overall.items()
+        if name != "min"
+    )
+
+
+def _worst_text(result: MetricResult) -> str:
+    values = next(iter(result.frames.values()))
+    worst = int(values.argmin())
+    return f"{_figure(result, values[worst])} in frame {worst}"
+
+
+def _figure(result: MetricResult, value: float) -> str:
+    return f"{value:.4f}" if result.metric == "ssim" else f"{value:.2f}"
 
 
 def models_text(models: Sequence[Model]) -> str:

@@ -85,6 +85,10 @@ class ModelError(StreamvsrError, ValueError):
     """A network file that cannot be used."""
 
 
+class MissingToolError(StreamvsrError, ImportError):
+    """A program or package that this needs is not there; the message says what to install."""
+
+
 class StoppedError(StreamvsrError, RuntimeError):
     """stop() ended the run; its whole segments are kept, and the same call goes on with them."""
 

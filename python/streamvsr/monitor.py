@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import stat
 import threading
@@ -272,19 +271,15 @@ def plot_report(report: Mapping[str, Any], path: str | os.PathLike[str]) -> None
         path: The picture to write; its suffix decides the format (png, svg, pdf).
 
     Raises:
-        ImportError: matplotlib is not installed.
+        MissingToolError: matplotlib is not installed; it is an ImportError, too.
         ValueError: The report holds no samples.
     """
+    from streamvsr import plots
+
     samples = report.get("samples") or {}
     if not samples:
         raise ValueError("the report holds no samples: the run was too short, or failed")
-    try:
-        figures: Any = importlib.import_module("matplotlib.figure")
-    except ImportError as error:
-        raise ImportError(
-            "plot_report() draws with matplotlib, which is not installed: pip install matplotlib"
-        ) from error
-    figure = figures.Figure(figsize=(8, 8), layout="constrained")
+    figure = plots.figure_module("plot_report()").Figure(figsize=(8, 8), layout="constrained")
     speed, memory, disk = figure.subplots(3, sharex=True)
     speed.plot(samples["seconds"], samples["frames_per_second"])
     speed.set_ylabel("frames/s")

@@ -18,9 +18,10 @@ from streamvsr.config import StreamingConfig
 from streamvsr.errors import ConfigError, InputError, InputNotFoundError
 
 PREFIX = "STREAMVSR_"
-# What else bears the prefix: the settings of the tests (tests/README.md).
+# What else bears the prefix: the program of compare(), and the settings of the tests
+# (tests/README.md).
 NOT_OPTIONS: tuple[str, ...] = (
-    "CLIPS", "FAULTS", "FIDELITY", "INTERRUPTS", "PROPERTIES", "SEED",
+    "CLIPS", "FAULTS", "FFMPEG", "FIDELITY", "INTERRUPTS", "PROPERTIES", "SEED",
 )  # fmt: skip
 YAML_SUFFIXES: tuple[str, ...] = (".yaml", ".yml")
 _WORDS = {"1": True, "true": True, "yes": True, "on": True,

@@ -23,6 +23,7 @@ def test_help_can_be_read() -> None:
         "clean",
         "probe",
         "models",
+        "compare",
         "examples:",
         "exit codes:",
         "130",

@@ -21,6 +21,7 @@ KINDS: list[tuple[type[errors.StreamvsrError], type[Exception]]] = [
     (errors.ResumeError, ValueError),
     (errors.MemoryLimitError, MemoryError),
     (errors.ModelError, ValueError),
+    (errors.MissingToolError, ImportError),
     (errors.StoppedError, RuntimeError),
     (errors.InternalError, RuntimeError),
 ]

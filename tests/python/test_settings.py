@@ -153,9 +153,9 @@ def test_empty_variables_and_those_of_others_are_nothing() -> None:
     assert from_environment({"STREAMVSR_CODEC": "", "CODEC": "hevc", **others}) == {}
 
 
-def test_the_variables_of_the_tests_are_no_options() -> None:
+def test_the_variables_that_are_no_options_are_known() -> None:
     found: set[str] = set()
-    for path in (REPO / "tests").rglob("*.py"):
+    for path in [*(REPO / "tests").rglob("*.py"), *(REPO / "python").rglob("*.py")]:
         found.update(re.findall(r'environ\.get\("STREAMVSR_(\w+)"', path.read_text()))
     assert found == set(NOT_OPTIONS)
 
