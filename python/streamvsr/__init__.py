@@ -34,6 +34,7 @@ from streamvsr.errors import (
 if TYPE_CHECKING:
     from streamvsr._core import MediaInfo, MemoryFrameBuffer, Progress
     from streamvsr.api import StreamingVideoProcessor, default_output_path, probe, upscale
+    from streamvsr.before_after import Preview, preview
     from streamvsr.comparison import Comparison, MetricResult, compare
     from streamvsr.config import StreamingConfig
     from streamvsr.disk import calculate_disk_usage, pre_check_disk_space
@@ -64,6 +65,7 @@ __all__ = [
     "OutputBusyError",
     "OutputError",
     "OutputExistsError",
+    "Preview",
     "ProcessResult",
     "Progress",
     "ResumeError",
@@ -80,6 +82,7 @@ __all__ = [
     "packaged_models",
     "plot_report",
     "pre_check_disk_space",
+    "preview",
     "probe",
     "status",
     "upscale",
@@ -94,6 +97,7 @@ _HOMES = {
     "MemoryFrameBuffer": "_core",
     "MetricResult": "comparison",
     "Model": "models",
+    "Preview": "before_after",
     "ProcessResult": "result",
     "Progress": "_core",
     "StreamingConfig": "config",
@@ -106,6 +110,7 @@ _HOMES = {
     "packaged_models": "models",
     "plot_report": "monitor",
     "pre_check_disk_space": "disk",
+    "preview": "before_after",
     "probe": "api",
     "status": "remains",
     "upscale": "api",

@@ -1,4 +1,4 @@
-"""The command `streamvsr compare`."""
+"""The commands `streamvsr compare` and `streamvsr preview`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,77 @@ the package imageio-ffmpeg, which can all. Frames are paired by their order.
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds it to the command line."""
+    """Adds both to the command line."""
+    _add_preview(commands)
     _add_compare(commands)
+
+
+def _add_preview(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from streamvsr.command import (
+        add_enhancement,
+        add_max_vram,
+        add_reading,
+        add_threads,
+        crop,
+        seconds,
+    )
+    from streamvsr.settings import UNGIVEN
+
+    parser = commands.add_parser(
+        "preview",
+        help="show one picture before and after, as a PNG file",
+        description="Writes the picture that is shown at a time as a PNG file: on the left "
+        "interpolated, on the right as upscale with the same options would enhance it.",
+    )
+    add = parser.add_argument
+    add("input", metavar="IN", help="the video, a regular file")
+    add(
+        "--at", metavar="TIME", type=seconds, required=True,
+        help="since the file's start: seconds, or H:MM:SS",
+    )  # fmt: skip
+    add(
+        "-o", "--output", metavar="FILE.png",
+        help="default: beside IN, with _before_after in its name",
+    )  # fmt: skip
+    add(
+        "--crop", metavar="X,Y,W,H", type=crop,
+        help="show this part only, in pixels of the enhanced picture",
+    )  # fmt: skip
+    add(
+        "-y", "--overwrite", action=argparse.BooleanOptionalAction,
+        help="replace FILE where it exists",
+    )  # fmt: skip
+    add("--config", metavar="FILE", help="options by name, as upscale takes them")
+    add("-q", "--quiet", action="store_true", help="print errors only")
+    add_enhancement(parser)
+    add_reading(parser.add_argument_group("source").add_argument)
+    add = parser.add_argument_group("machine").add_argument
+    add_max_vram(add)
+    add_threads(add, "decoder", "compute")
+    parser.set_defaults(run=_preview, encoder_option=[], **UNGIVEN)
+
+
+def _preview(options: argparse.Namespace) -> int:
+    from streamvsr import before_after, files
+    from streamvsr.errors import OutputError
+    from streamvsr.settings import command_config
+
+    target = options.output or str(before_after.default_picture_path(options.input))
+    before_after.check_name(target)
+    config = command_config(options)
+    files.refuse_file(target, config.overwrite)
+    found = before_after.preview_by(config, options.input, options.at)
+    try:
+        found.save(target, crop=options.crop, overwrite=config.overwrite)
+    except OutputError as error:
+        complain(sentence(error))
+        return FAILED
+    if not options.quiet:
+        for warning in found.warnings:
+            complain(f"warning: {warning}")
+        height, width, _ = found.after.shape
+        print(f"{target}: the picture at {found.time:.3f} s, {width}x{height}; {found.enhancer}")
+    return OK
 
 
 def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 
 from streamvsr.config import (
@@ -137,3 +138,23 @@ def add_threads(add: Callable[..., object], *stages: str) -> None:
             f"--{stage}-threads", type=int, default=0, metavar="N",
             help="(default: 0, from the cores)",
         )  # fmt: skip
+
+
+def seconds(text: str) -> float:
+    """A time, in seconds or as M:SS or H:MM:SS, as an argument of the command line."""
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3 or not all(0 <= part < math.inf for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of seconds nor H:MM:SS")
+    return sum(part * 60.0**power for power, part in enumerate(reversed(parts)))
+
+
+def crop(text: str) -> tuple[int, int, int, int]:
+    """X,Y,W,H in whole pixels, as an argument of the command line."""
+    try:
+        left, top, width, height = (int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not X,Y,W,H in whole pixels") from None
+    return left, top, width, height

@@ -23,6 +23,7 @@ def test_help_can_be_read() -> None:
         "clean",
         "probe",
         "models",
+        "preview",
         "compare",
         "examples:",
         "exit codes:",
