@@ -144,6 +144,14 @@ void Input::check_medium() const {
     check(format_->pb->error, "read", path_, ErrorKind::kIo, log_.get());
 }
 
+// Whether there is memory for the largest packet that the file can hold.
+bool Input::room_for_a_packet() const {
+  const std::int64_t size = avio_size(format_->pb);
+  if (size <= 0) return false;
+  const std::unique_ptr<void, FreeBy<av_free>> room(av_malloc(static_cast<std::size_t>(size)));
+  return room != nullptr;
+}
+
 bool Input::read(AVPacket& packet) {
   const LogSink::Scope scope(*log_);
   av_packet_unref(&packet);
@@ -158,9 +166,11 @@ bool Input::read(AVPacket& packet) {
       continue;
     }
     if (result == AVERROR(EAGAIN)) continue;
-    if (result == AVERROR(ENOMEM)) throw std::bad_alloc();
+    if (result == AVERROR(ENOMEM) && !room_for_a_packet()) throw std::bad_alloc();
     // Some demuxers report a file that was cut off as its end, and only say so.
-    if (result != AVERROR_EOF)
+    if (result == AVERROR(ENOMEM))
+      damage_ = "a packet claims to be larger than the file";
+    else if (result != AVERROR_EOF)
       damage_ = av_text(result);
     else if (log_->errors() > complaints)
       damage_ = log_->last_words();

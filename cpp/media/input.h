@@ -36,6 +36,7 @@ class Input {
 
  private:
   void check_medium() const;
+  bool room_for_a_packet() const;
 
   std::string path_;
   std::unique_ptr<LogSink> log_;  // outlives the context that points to it

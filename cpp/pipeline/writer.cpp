@@ -85,6 +85,7 @@ class Writer final : private PacketSink {
       writer_->write_fragment(std::move(rest));
     }
     watch_.check();
+    note_damage();
     writer_->end();
     tell_bytes();
     checkpoint_.stage = Checkpoint::Stage::kFinishing;
@@ -94,6 +95,16 @@ class Writer final : private PacketSink {
   }
 
  private:
+  // The pictures' damage is R's to tell.
+  void note_damage() {
+    if (plan_.copied_streams.empty() || input_.damage().empty()) return;
+    const std::string what = "the streams beside the video break off (FFmpeg: " + input_.damage() +
+                             "); what could be read of them is there";
+    if (plan_.config.strict)
+      throw Error(ErrorKind::kDamaged, "'" + plan_.config.input + "': " + what, plan_.config.input);
+    shared_.warn(what);
+  }
+
   // What the disk budget made of a segment that ended.
   void note_rate() {
     if (const auto rate = encoder_.take_rate()) shared_.note(*rate);

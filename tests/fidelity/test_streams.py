@@ -47,3 +47,18 @@ def test_gopros_track_is_copied_to_mp4(tmp_path: Path) -> None:
     assert packet_times(target, "d:0") == packet_times(source, "d:0")
     mkv = StreamingVideoProcessor(CONFIG).process(source, tmp_path / "out.mkv")
     assert any("data stream" in warning for warning in mkv.warnings)
+
+
+def test_sound_that_breaks_off_is_named(tmp_path: Path) -> None:
+    """One packet claims to be larger than the file, behind which FFmpeg's demuxer does not get."""
+    source = make_clip(tmp_path / "in.mp4", frames=60, audio="aac")
+    data = bytearray(source.read_bytes())
+    track = data.index(b"soun")
+    sizes = data.index(b"stsz", track) + 16  # ISO/IEC 14496-12: version, one size, count
+    data[sizes + 40 : sizes + 44] = b"\x25\x12\x4f\x2e"
+    source.write_bytes(data)
+    result = StreamingVideoProcessor(CONFIG).process(source, tmp_path / "out.mkv")
+    assert result.success, result.error
+    assert any("break off" in warning for warning in result.warnings)
+    strict = StreamingVideoProcessor({**CONFIG, "strict": True})
+    assert "break off" in str(strict.process(source, tmp_path / "no.mkv").error)

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 #include <memory>
+#include <new>
 
 #include "base/error.h"
 #include "enhance/enhancer.h"
@@ -33,6 +34,8 @@ std::string outcome(const std::string& input, const std::string& output) {
   } catch (const Error& error) {
     const auto kind = static_cast<std::size_t>(error.kind());
     return std::string(kKinds.at(kind)) + ": " + error.what();
+  } catch (const std::bad_alloc&) {
+    return "memory: there is not enough";
   }
 }
 
