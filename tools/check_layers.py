@@ -21,10 +21,12 @@ ARROWS: dict[str, set[str]] = {
     "tensor": {"base"},
     "model": {"tensor", "base"},
     "tile": {"tensor", "base"},
-    "temporal": {"tensor", "base"},
+    "temporal": {"color", "base"},
     "enhance": {"model", "tile", "temporal", "tensor", "color", "base"},
     "pipeline": {"media", "color", "base"},
-    "bindings": {"pipeline", "enhance", "media", "model", "tile", "tensor", "color", "base"},
+    "bindings": {
+        "pipeline", "enhance", "media", "temporal", "model", "tile", "tensor", "color", "base",
+    },
 }
 # Single headers a layer may include beyond its arrows.
 EXTRA: dict[str, set[str]] = {"pipeline": {"enhance/enhancer.h"}}

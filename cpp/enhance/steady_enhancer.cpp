@@ -1,0 +1,169 @@
+#include "enhance/steady_enhancer.h"
+
+#include <string>
+#include <utility>
+
+#include "color/resample.h"
+#include "model/thread_pool.h"
+
+namespace streamvsr {
+
+namespace {
+
+std::string number(const float value) {
+  std::string text = std::to_string(value);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
+// The planes that a network computes.
+PlaneFormat network_format(PlaneFormat format) {
+  format.plane_count = format.rgb ? 3 : 1;
+  return format;
+}
+
+// Purpose: composes an enhancer with mask and temporal window. Thread-safety and ownership: as
+// Enhancer.
+class SteadyEnhancer final : public Enhancer {
+ public:
+  SteadyEnhancer(std::unique_ptr<Enhancer> inner, const SteadyOptions& options)
+      : inner_(std::move(inner)),
+        options_(options),
+        stabilizer_(options.temporal, options.mask.uses_motion()),
+        pool_(options.threads) {}
+
+  int scale() const override { return inner_->scale(); }
+  void check(const PlaneFormat& source) const override { inner_->check(source); }
+  int preferred_batch() const override { return inner_->preferred_batch(); }
+  // The oldest enhanced picture of the window must be what it was, and how far it is masked may
+  // depend on the one before it.
+  int look_back() const override {
+    return inner_->look_back() + (options_.temporal.on() ? options_.temporal.window - 1 : 0) +
+           (options_.mask.uses_motion() ? 1 : 0);
+  }
+  std::size_t workspace_bytes(const PlaneFormat& source) const override;
+  std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) override;
+  std::string describe() const override;
+  std::vector<std::string> warnings() const override { return inner_->warnings(); }
+  DeviceUse device_use() const override { return inner_->device_use(); }
+  std::vector<std::string> take_notes() override { return inner_->take_notes(); }
+
+ private:
+  // What is made of each source picture by itself.
+  struct Prepared {
+    std::shared_ptr<const GrayPyramid> gray;
+    Planes interpolated;  // the network's planes; empty without a mask
+  };
+
+  Parallel parallel();
+  std::vector<Prepared> prepare(std::span<const EnhanceInput> batch, const StopFlag& stop);
+
+  std::unique_ptr<Enhancer> inner_;
+  SteadyOptions options_;
+  Stabilizer stabilizer_;
+  ThreadPool pool_;
+};
+
+std::size_t SteadyEnhancer::workspace_bytes(const PlaneFormat& source) const {
+  const auto batch = static_cast<std::size_t>(std::max(1, preferred_batch()));
+  const auto samples =
+      static_cast<std::size_t>(source.width) * static_cast<std::size_t>(source.height);
+  const PlaneFormat enhanced = output_format(source);
+  std::size_t bytes = inner_->workspace_bytes(source) + stabilizer_.bytes(source, enhanced) +
+                      batch * GrayPyramid::bytes(source.width, source.height);
+  if (options_.mask.on()) bytes += batch * planes_bytes(network_format(enhanced)) + samples;
+  return bytes;
+}
+
+Parallel SteadyEnhancer::parallel() {
+  return [this](const int count, const std::function<void(int)>& piece) {
+    std::vector<ThreadPool::Task> tasks;
+    tasks.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) tasks.emplace_back([&piece, i](int) { piece(i); });
+    pool_.run(tasks);
+  };
+}
+
+std::vector<SteadyEnhancer::Prepared> SteadyEnhancer::prepare(
+    const std::span<const EnhanceInput> batch, const StopFlag& stop) {
+  std::vector<Prepared> all(batch.size());
+  std::vector<std::function<void()>> work;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const EnhanceInput& input = batch[i];
+    Prepared& prepared = all[i];
+    work.emplace_back([&input, &prepared] {
+      prepared.gray = std::make_shared<const GrayPyramid>(*input.picture);
+    });
+    if (!options_.mask.on()) continue;
+    const PlaneFormat source = network_format(input.picture->format());
+    prepared.interpolated = Planes(output_format(source));
+    for (int plane = 0; plane < source.plane_count; ++plane) {
+      work.emplace_back([&input, &prepared, source, plane] {
+        const PlaneResampler resampler(plane_geometry(source, prepared.interpolated.format(), plane,
+                                                      input.siting, input.full_range));
+        Scratch scratch(resampler.scratch_bytes());
+        resampler.run(input.picture->data(plane), input.picture->stride(plane),
+                      prepared.interpolated.data(plane), prepared.interpolated.stride(plane),
+                      scratch.data());
+      });
+    }
+  }
+  parallel()(static_cast<int>(work.size()), [&](const int i) {
+    stop.check();
+    work[static_cast<std::size_t>(i)]();
+  });
+  return all;
+}
+
+std::vector<Planes> SteadyEnhancer::run(const std::span<const EnhanceInput> batch,
+                                        const StopFlag& stop) {
+  std::vector<Planes> results = inner_->run(batch, stop);
+  const std::vector<Prepared> prepared = prepare(batch, stop);
+  const Parallel threads = parallel();
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    stop.check();
+    const Relation& relation = stabilizer_.look_at(prepared[i].gray, threads);
+    if (options_.mask.on()) {
+      const SafeRegion region =
+          safe_region(stabilizer_.gray(), relation, batch[i].full_range, options_.mask, threads);
+      for (int plane = 0; plane < prepared[i].interpolated.format().plane_count; ++plane) {
+        mix(region, scale(), prepared[i].interpolated, plane, results[i], plane, threads);
+      }
+    }
+    results[i] = stabilizer_.steady(std::move(results[i]), scale(), threads);
+  }
+  return results;
+}
+
+std::string SteadyEnhancer::describe() const {
+  std::string text = inner_->describe();
+  const SteadySettings& temporal = options_.temporal;
+  if (temporal.on()) {
+    text += "; steady: window " + std::to_string(temporal.window) + ", strength " +
+            number(temporal.strength) + (temporal.search.flow ? ", flow" : ", no flow") +
+            (temporal.search.flow && temporal.search.finest > 0
+                 ? " at 1/" + std::to_string(1 << temporal.search.finest)
+                 : "") +
+            (temporal.background_lock ? ", background lock" : "");
+  }
+  const SafeRegionSettings& mask = options_.mask;
+  if (mask.on()) {
+    text += "; mask: strength " + number(mask.strength) + ", highlights " +
+            number(mask.highlights) + ", shadows " + number(mask.shadows) + ", edges " +
+            number(mask.edges) + ", motion " + number(mask.motion);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::unique_ptr<Enhancer> make_steady_enhancer(std::unique_ptr<Enhancer> inner,
+                                               const SteadyOptions& options) {
+  check(options.temporal);
+  check(options.mask);
+  if (!options.temporal.on() && !options.mask.on()) return inner;
+  return std::make_unique<SteadyEnhancer>(std::move(inner), options);
+}
+
+}  // namespace streamvsr

@@ -1,0 +1,46 @@
+// Where things were in an earlier picture.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "temporal/gray_pyramid.h"
+#include "temporal/parallel.h"
+
+namespace streamvsr {
+
+// One displacement a cell of kCell x kCell samples, row by row: what is at (x, y) now was at
+// (x + dx, y + dy) before. In 1/kUnit of a sample.
+struct MotionField {
+  static constexpr int kCell = 4;
+  static constexpr int kUnit = 16;
+
+  MotionField() = default;
+  // Nothing moved in a picture of this size.
+  MotionField(int width, int height)
+      : columns((width + kCell - 1) / kCell),
+        rows((height + kCell - 1) / kCell),
+        dx(static_cast<std::size_t>(columns) * static_cast<std::size_t>(rows)),
+        dy(dx.size()) {}
+
+  int columns = 0;
+  int rows = 0;
+  std::vector<std::int16_t> dx, dy;
+
+  std::size_t index(const int column, const int row) const {
+    return static_cast<std::size_t>(row) * static_cast<std::size_t>(columns) +
+           static_cast<std::size_t>(column);
+  }
+};
+
+// Dense inverse search (Kroeger, Timofte, Dai, Van Gool: Fast Optical Flow using Dense Inverse
+// Search, ECCV 2016), its fast form without the variational refinement: from the smallest level of
+// the pyramids to `finest`, patches of 8 x 8 samples every 4 are aligned by inverse compositional
+// steps on differences without their mean, and what is seen of a cell is the mean of the patches
+// around it, weighted by how well they fit. A cell that fits as well where it is has not moved.
+// Pictures of one size. Smaller ones than a patch have not moved.
+MotionField find_flow(const GrayPyramid& now, const GrayPyramid& before, int finest,
+                      const Parallel& parallel);
+
+}  // namespace streamvsr

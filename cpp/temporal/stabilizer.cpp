@@ -1,0 +1,169 @@
+#include "temporal/stabilizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "temporal/blend.h"
+
+namespace streamvsr {
+
+namespace {
+
+// Codes of 8 bits. What a picture's noise is taken to be, whatever is measured.
+constexpr float kLeastNoise = 1.0F;
+constexpr float kMostNoise = 4.0F;
+// Trust in a cell falls to nothing between so many times the noise.
+constexpr float kTrusted = 2.0F;
+constexpr float kDoubted = 4.0F;
+// And between such mean differences: noise has none, a change of light has nothing else.
+constexpr float kSameLight = 2.0F;
+constexpr float kOtherLight = 5.0F;
+
+float falling(const float value, const float from, const float to) {
+  return std::clamp((to - value) / (to - from), 0.0F, 1.0F);
+}
+
+// The median cell's difference: most of most pictures is found again, and what is left is noise.
+float noise_of(const CellDifferences& left) {
+  constexpr int kBins = 256;  // of 1/16 code
+  std::size_t counts[kBins] = {};
+  for (const float difference : left.absolute) {
+    ++counts[std::min(kBins - 1, static_cast<int>(difference * 16.0F))];
+  }
+  std::size_t below = 0;
+  int bin = 0;
+  while (bin < kBins - 1 && (below += counts[bin]) * 2 < left.absolute.size()) ++bin;
+  return std::clamp(static_cast<float>(bin + 1) / 16.0F, kLeastNoise, kMostNoise);
+}
+
+// How far each cell of an earlier picture shows the same thing, 0..1.
+std::vector<float> trust(const CellDifferences& left, const MotionField& motion,
+                         const std::vector<std::uint8_t>& reliable) {
+  const float noise = noise_of(left);
+  std::vector<float> own(reliable.size());
+  for (std::size_t cell = 0; cell < own.size(); ++cell) {
+    if (reliable[cell] == 0) continue;
+    own[cell] = falling(left.absolute[cell], kTrusted * noise, kDoubted * noise) *
+                falling(std::abs(left.mean[cell]), kSameLight, kOtherLight);
+  }
+  // No more than the least around it: between two cells' middles weights are interpolated, and none
+  // may reach into a cell that has none.
+  std::vector<float> least(own.size());
+  for (int row = 0; row < motion.rows; ++row) {
+    for (int column = 0; column < motion.columns; ++column) {
+      float value = 1.0F;
+      for (int j = std::max(0, row - 1); j <= std::min(motion.rows - 1, row + 1); ++j) {
+        for (int i = std::max(0, column - 1); i <= std::min(motion.columns - 1, column + 1); ++i) {
+          value = std::min(value, own[motion.index(i, j)]);
+        }
+      }
+      least[motion.index(column, row)] = value;
+    }
+  }
+  return least;
+}
+
+}  // namespace
+
+void check(const SteadySettings& settings) {
+  const auto refuse = [](const std::string& what) { throw Error(ErrorKind::kConfig, what); };
+  if (settings.window < 1 || settings.window > SteadySettings::kMostWindow)
+    refuse("temporal_window is " + std::to_string(settings.window) + ": use 1 to " +
+           std::to_string(SteadySettings::kMostWindow));
+  if (!(settings.strength >= 0.0F && settings.strength <= 1.0F))
+    refuse("temporal_strength is " + std::to_string(settings.strength) + ": use 0 to 1");
+  if (settings.search.finest < 0 || settings.search.finest > 5)
+    refuse("the finest level of the search is " + std::to_string(settings.search.finest) +
+           ": use 0 to 5");
+}
+
+Stabilizer::Stabilizer(const SteadySettings& settings, const bool relates)
+    : settings_(settings), relates_(relates || settings.on()) {
+  check(settings);
+}
+
+const Relation& Stabilizer::look_at(std::shared_ptr<const GrayPyramid> source,
+                                    const Parallel& parallel) {
+  const auto size = [](const GrayPyramid& gray) {
+    return std::pair(gray.full().width(), gray.full().height());
+  };
+  if (!seen_.empty() && size(*source) != size(*seen_.front().gray)) seen_.clear();
+  Seen now;
+  now.gray = std::move(source);
+  if (relates_ && !seen_.empty()) {
+    now.relation = relate(*now.gray, *seen_.front().gray, settings_.search, parallel);
+  }
+  seen_.push_front(std::move(now));
+  const auto most = static_cast<std::size_t>(settings_.on() ? settings_.window : 1);
+  while (seen_.size() > most) seen_.pop_back();
+  return seen_.front().relation;
+}
+
+Planes Stabilizer::steady(Planes enhanced, const int scale, const Parallel& parallel) {
+  if (!settings_.on()) return enhanced;
+  Seen& now = seen_.front();
+  now.enhanced = std::make_shared<const Planes>(std::move(enhanced));
+
+  std::vector<MotionField> motions;
+  std::vector<std::vector<float>> trusts;
+  std::vector<std::uint8_t> reliable = now.relation.reliable;
+  for (std::size_t k = 1; k < seen_.size(); ++k) {
+    const Seen& after = seen_[k - 1];
+    const Planes* const earlier = seen_[k].enhanced.get();
+    if (after.relation.cut || earlier == nullptr) break;
+    if (!(earlier->format() == now.enhanced->format())) break;
+    if (k == 1) {
+      motions.push_back(now.relation.motion);
+      trusts.push_back(trust(now.relation.left, motions.back(), reliable));
+      continue;
+    }
+    motions.push_back(motions.back());
+    chain(motions.back(), reliable, after.relation);
+    trusts.push_back(
+        trust(differences(now.gray->full(), seen_[k].gray->full(), motions.back(), parallel),
+              motions.back(), reliable));
+  }
+  if (trusts.empty()) return now.enhanced->clone();
+
+  std::vector<BlendSource> sources(trusts.size());
+  for (std::size_t k = 0; k < sources.size(); ++k) {
+    sources[k].picture = seen_[k + 1].enhanced.get();
+    sources[k].motion = &motions[k];
+    sources[k].weight.resize(trusts[k].size());
+  }
+  for (std::size_t cell = 0; cell < trusts.front().size(); ++cell) {
+    float weights[SteadySettings::kMostWindow] = {};
+    float all = 1.0F;
+    float full = 1.0F;
+    for (std::size_t k = 0; k < sources.size(); ++k) {
+      const bool still = motions[k].dx[cell] == 0 && motions[k].dy[cell] == 0;
+      full *= settings_.background_lock && still ? 1.0F : settings_.strength;
+      weights[k] = full * trusts[k][cell];
+      all += weights[k];
+    }
+    for (std::size_t k = 0; k < sources.size(); ++k) {
+      sources[k].weight[cell] =
+          static_cast<std::int16_t>(static_cast<float>(BlendSource::kOne) * weights[k] / all);
+    }
+  }
+  Planes result(now.enhanced->format());
+  blend(*now.enhanced, sources, scale, result, parallel);
+  return result;
+}
+
+std::size_t Stabilizer::bytes(const PlaneFormat& source, const PlaneFormat& enhanced) const {
+  const auto window = static_cast<std::size_t>(settings_.on() ? settings_.window : 1);
+  const std::size_t cells = MotionField(source.width, source.height).dx.size();
+  // By cell: motion and trust of every picture held, and while one is worked on, patches and
+  // differences.
+  constexpr std::size_t kHeld = 16;
+  constexpr std::size_t kWorking = 64;
+  return window * (GrayPyramid::bytes(source.width, source.height) + kHeld * cells) +
+         kWorking * cells + (settings_.on() ? window * planes_bytes(enhanced) : 0);
+}
+
+}  // namespace streamvsr
