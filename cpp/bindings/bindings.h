@@ -20,6 +20,7 @@ void bind_model(pybind11::module_& m);
 void bind_memory(pybind11::module_& m);
 void bind_device(pybind11::module_& m);
 void bind_figures(pybind11::module_& m);
+void bind_temporal(pybind11::module_& m);
 void bind_job(pybind11::module_& m);
 void bind_preview(pybind11::module_& m);
 

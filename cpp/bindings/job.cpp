@@ -162,7 +162,8 @@ void bind_job(py::module_& m) {
       .def_readwrite("precision", &PythonConfig::precision, "auto, bf16, fp16 or fp32")
       .def_readwrite("passes", &PythonConfig::passes,
                      "how often the network is applied; 0: as often as scale asks")
-      .def_readwrite("scale", &PythonConfig::scale, "of 'nearest', and where passes is 0");
+      .def_readwrite("scale", &PythonConfig::scale, "of 'nearest', and where passes is 0")
+      .def_readwrite("steady", &PythonConfig::steady, "mask and temporal window");
   py::class_<PythonProgress>(m, "Progress", "How far a running job is.")
       .def_readonly("frames_done", &PythonProgress::frames_done, "written to the output")
       .def_readonly("frames_total", &PythonProgress::frames_total, "the plan's estimate")
@@ -243,6 +244,7 @@ void bind_job(py::module_& m) {
              const bool nearest = config.network_path == "nearest";
              const bool in_memory = config.function.call != nullptr || config.archive;
              config.network = nearest ? "nearest" : config.network_identity;
+             config.steadying = describe(config.steady);
              config.network_file = nearest || in_memory ? "" : config.network_path;
              std::unique_ptr<Enhancer> enhancer = make_enhancer(config);
              config.passes = std::max(1, config.passes);

@@ -5,10 +5,10 @@
 namespace streamvsr {
 
 namespace {
-constexpr int kLeastDeviceMib = 16;
-}
 
-std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config) {
+constexpr int kLeastDeviceMib = 16;
+
+std::unique_ptr<Enhancer> make_inner_enhancer(const PythonConfig& config) {
   if (config.network_path == "nearest") return make_nearest_enhancer(config.scale);
   if (config.max_vram_mb < kLeastDeviceMib)
     throw Error(ErrorKind::kConfig, "max_vram_mb is " + std::to_string(config.max_vram_mb) +
@@ -27,6 +27,14 @@ std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config) {
   options.passes = config.passes;
   options.scale = config.scale;
   return make_network_enhancer(options);
+}
+
+}  // namespace
+
+std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config) {
+  SteadyOptions steady = config.steady;
+  steady.threads = config.compute_threads > 0 ? config.compute_threads : usable_cores();
+  return make_steady_enhancer(make_inner_enhancer(config), steady);
 }
 
 }  // namespace streamvsr

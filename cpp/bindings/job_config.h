@@ -6,6 +6,7 @@
 #include <string>
 
 #include "enhance/network_enhancer.h"
+#include "enhance/steady_enhancer.h"
 #include "pipeline/plan.h"
 
 namespace streamvsr {
@@ -24,6 +25,7 @@ struct PythonConfig : JobConfig {
   int max_vram_mb = 6144;   // MiB on the network's device
   int compute_threads = 0;  // 0: one per core
   int scale = 2;            // of "nearest", and where passes is 0
+  SteadyOptions steady;     // its threads are compute_threads
 };
 
 std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config);

@@ -1,5 +1,6 @@
 #include "enhance/steady_enhancer.h"
 
+#include <charconv>
 #include <string>
 #include <utility>
 
@@ -10,11 +11,10 @@ namespace streamvsr {
 
 namespace {
 
+// Short, and exactly this value: it tells jobs apart.
 std::string number(const float value) {
-  std::string text = std::to_string(value);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.back() == '.') text.pop_back();
-  return text;
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
 // The planes that a network computes.
@@ -34,7 +34,9 @@ class SteadyEnhancer final : public Enhancer {
         pool_(options.threads) {}
 
   int scale() const override { return inner_->scale(); }
-  void check(const PlaneFormat& source) const override { inner_->check(source); }
+  void check(const PlaneFormat& source, const ColorDescription& color) const override {
+    inner_->check(source, color);
+  }
   int preferred_batch() const override { return inner_->preferred_batch(); }
   // The oldest enhanced picture of the window must be what it was, and how far it is masked may
   // depend on the one before it.
@@ -44,7 +46,9 @@ class SteadyEnhancer final : public Enhancer {
   }
   std::size_t workspace_bytes(const PlaneFormat& source) const override;
   std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) override;
-  std::string describe() const override;
+  std::string describe() const override {
+    return inner_->describe() + "; " + streamvsr::describe(options_);
+  }
   std::vector<std::string> warnings() const override { return inner_->warnings(); }
   DeviceUse device_use() const override { return inner_->device_use(); }
   std::vector<std::string> take_notes() override { return inner_->take_notes(); }
@@ -101,7 +105,7 @@ std::vector<SteadyEnhancer::Prepared> SteadyEnhancer::prepare(
     for (int plane = 0; plane < source.plane_count; ++plane) {
       work.emplace_back([&input, &prepared, source, plane] {
         const PlaneResampler resampler(plane_geometry(source, prepared.interpolated.format(), plane,
-                                                      input.siting, input.full_range));
+                                                      input.color.siting, input.color.siting, true));
         Scratch scratch(resampler.scratch_bytes());
         resampler.run(input.picture->data(plane), input.picture->stride(plane),
                       prepared.interpolated.data(plane), prepared.interpolated.stride(plane),
@@ -126,7 +130,7 @@ std::vector<Planes> SteadyEnhancer::run(const std::span<const EnhanceInput> batc
     const Relation& relation = stabilizer_.look_at(prepared[i].gray, threads);
     if (options_.mask.on()) {
       const SafeRegion region =
-          safe_region(stabilizer_.gray(), relation, batch[i].full_range, options_.mask, threads);
+          safe_region(stabilizer_.gray(), relation, batch[i].color.full_range, options_.mask, threads);
       for (int plane = 0; plane < prepared[i].interpolated.format().plane_count; ++plane) {
         mix(region, scale(), prepared[i].interpolated, plane, results[i], plane, threads);
       }
@@ -136,33 +140,34 @@ std::vector<Planes> SteadyEnhancer::run(const std::span<const EnhanceInput> batc
   return results;
 }
 
-std::string SteadyEnhancer::describe() const {
-  std::string text = inner_->describe();
-  const SteadySettings& temporal = options_.temporal;
+}  // namespace
+
+std::string describe(const SteadyOptions& options) {
+  std::string text;
+  const SteadySettings& temporal = options.temporal;
   if (temporal.on()) {
-    text += "; steady: window " + std::to_string(temporal.window) + ", strength " +
-            number(temporal.strength) + (temporal.search.flow ? ", flow" : ", no flow") +
-            (temporal.search.flow && temporal.search.finest > 0
-                 ? " at 1/" + std::to_string(1 << temporal.search.finest)
-                 : "") +
-            (temporal.background_lock ? ", background lock" : "");
+    const MotionSearch& search = temporal.search;
+    text = "steady: window " + std::to_string(temporal.window) + ", strength " +
+           number(temporal.strength) +
+           (!search.flow         ? ", no flow"
+            : search.finest == 0 ? ", flow"
+                                 : ", flow at 1/" + std::to_string(1 << search.finest)) +
+           (temporal.background_lock ? ", background lock" : "");
   }
-  const SafeRegionSettings& mask = options_.mask;
+  const SafeRegionSettings& mask = options.mask;
   if (mask.on()) {
-    text += "; mask: strength " + number(mask.strength) + ", highlights " +
-            number(mask.highlights) + ", shadows " + number(mask.shadows) + ", edges " +
-            number(mask.edges) + ", motion " + number(mask.motion);
+    text += std::string(text.empty() ? "" : "; ") + "mask: strength " + number(mask.strength) +
+            ", highlights " + number(mask.highlights) + ", shadows " + number(mask.shadows) +
+            ", edges " + number(mask.edges) + ", motion " + number(mask.motion);
   }
   return text;
 }
-
-}  // namespace
 
 std::unique_ptr<Enhancer> make_steady_enhancer(std::unique_ptr<Enhancer> inner,
                                                const SteadyOptions& options) {
   check(options.temporal);
   check(options.mask);
-  if (!options.temporal.on() && !options.mask.on()) return inner;
+  if (!options.on()) return inner;
   return std::make_unique<SteadyEnhancer>(std::move(inner), options);
 }
 

@@ -69,6 +69,7 @@ Identity identify(const JobPlan& plan, const Input& input, const std::string& en
       {"model", config.network_file.empty() ? config.network : sha256_of_file(config.network_file)},
       {"precision", config.precision},
       {"passes", std::to_string(config.passes)}};
+  if (!config.steadying.empty()) identity.job["mask and temporal window"] = config.steadying;
   if (e.lookahead > 0) identity.job["encoder's look-ahead"] = std::to_string(e.lookahead);
   std::string parameter_sets(reinterpret_cast<const char*>(plan.encoded->extradata),
                              static_cast<std::size_t>(std::max(0, plan.encoded->extradata_size)));

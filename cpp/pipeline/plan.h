@@ -40,6 +40,7 @@ struct JobConfig {
   std::string network_file;        // its weights; empty: the name says it all
   int passes = 1;                  // of the network
   std::string precision = "auto";  // of the network, as asked for
+  std::string steadying;           // what is done to its pictures, one line; empty: nothing
   std::string options = "{}";      // all of these as the user gave them, a JSON object
   bool overwrite = false;          // replace an output that exists
   bool strict = false;             // damage in the source is an error

@@ -219,13 +219,14 @@ std::int16_t in_units(const float samples) {
 }  // namespace
 
 MotionField find_flow(const GrayPyramid& now, const GrayPyramid& before, const int finest,
-                      const Parallel& parallel) {
+                      const Parallel& parallel, const int coarsest) {
   const auto& levels = now.levels();
   MotionField field(now.full().width(), now.full().height());
   const int last = std::clamp(finest, 0, static_cast<int>(levels.size()) - 1);
   if (std::min(now.full().width(), now.full().height()) < 2 * kPatch) return field;
   Level coarser(0, 0);
-  for (int l = static_cast<int>(levels.size()) - 1; l >= last; --l) {
+  const int first = std::clamp(coarsest, last, static_cast<int>(levels.size()) - 1);
+  for (int l = first; l >= last; --l) {
     const GrayPlane& here = levels[static_cast<std::size_t>(l)];
     const GrayPlane& there = before.levels()[static_cast<std::size_t>(l)];
     Level level(here.width(), here.height());

@@ -11,7 +11,6 @@ namespace {
 
 // Smaller levels tell nothing more of where things went.
 constexpr int kSmallest = 24;  // samples of the shorter side
-constexpr int kMostLevels = 6;
 
 STREAMVSR_CLONES void copy_row(const std::uint8_t* from, const int count, std::uint8_t* to) {
   std::memcpy(to, from, static_cast<std::size_t>(count));
@@ -61,7 +60,8 @@ void brightness_row(const Planes& picture, const int y, std::uint8_t* to) {
 // Sizes of the levels of a picture.
 std::vector<std::pair<int, int>> level_sizes(int width, int height) {
   std::vector<std::pair<int, int>> sizes{{width, height}};
-  while (static_cast<int>(sizes.size()) < kMostLevels && std::min(width, height) >= 2 * kSmallest) {
+  while (static_cast<int>(sizes.size()) < GrayPyramid::kMostLevels &&
+         std::min(width, height) >= 2 * kSmallest) {
     width /= 2;
     height /= 2;
     sizes.emplace_back(width, height);

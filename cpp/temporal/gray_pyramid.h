@@ -45,6 +45,7 @@ class GrayPlane {
 class GrayPyramid {
  public:
   static constexpr int kBins = 64;
+  static constexpr int kMostLevels = 6;
 
   // Brightness is luma, or of RGB a quarter each of red and blue and half of green.
   explicit GrayPyramid(const Planes& picture);

@@ -153,7 +153,14 @@ Relation relate(const GrayPyramid& now, const GrayPyramid& before, const MotionS
   relation.motion = MotionField(now.full().width(), now.full().height());
   relation.reliable.assign(relation.motion.dx.size(), 1);
   MotionField& motion = relation.motion;
-  if (search.flow) motion = find_flow(now, before, search.finest, parallel);
+  if (search.flow) {
+    motion = find_flow(now, before, search.finest, parallel);
+  } else {
+    // How far a thing went does not matter, so nothing is looked for in the distance.
+    const MotionField near = find_flow(now, before, 0, parallel, 0);
+    for (std::size_t cell = 0; cell < relation.reliable.size(); ++cell)
+      relation.reliable[cell] = near.dx[cell] == 0 && near.dy[cell] == 0 ? 1 : 0;
+  }
   relation.left = differences(now.full(), before.full(), motion, parallel);
   relation.cut = is_cut(now, before, motion, relation.left);
   if (!search.flow || relation.cut) return relation;

@@ -12,7 +12,7 @@ namespace streamvsr {
 
 // How motion is looked for.
 struct MotionSearch {
-  bool flow = true;  // false: things are taken to stay where they are
+  bool flow = true;  // false: only what stays where it is counts; all else is not reliable
   int finest = 0;    // level of the pyramid, 0..5, at which the search ends
 
   bool operator==(const MotionSearch&) const = default;

@@ -103,10 +103,14 @@ const Relation& Stabilizer::look_at(std::shared_ptr<const GrayPyramid> source,
   return seen_.front().relation;
 }
 
+void Stabilizer::keep(Planes enhanced) {
+  if (settings_.on()) seen_.front().enhanced = std::make_shared<const Planes>(std::move(enhanced));
+}
+
 Planes Stabilizer::steady(Planes enhanced, const int scale, const Parallel& parallel) {
   if (!settings_.on()) return enhanced;
-  Seen& now = seen_.front();
-  now.enhanced = std::make_shared<const Planes>(std::move(enhanced));
+  keep(std::move(enhanced));
+  const Seen& now = seen_.front();
 
   std::vector<MotionField> motions;
   std::vector<std::vector<float>> trusts;

@@ -46,6 +46,8 @@ class Stabilizer {
   const GrayPlane& gray() const { return seen_.front().gray->full(); }
   // What became of that picture, `scale` times as large; returns it steadied.
   Planes steady(Planes enhanced, int scale, const Parallel& parallel);
+  // The same for a picture whose result nobody wants.
+  void keep(Planes enhanced);
 
   // Held for pictures of such formats.
   std::size_t bytes(const PlaneFormat& source, const PlaneFormat& enhanced) const;

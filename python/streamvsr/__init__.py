@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from streamvsr.monitor import StreamingMonitor, plot_report
     from streamvsr.remains import JobStatus, clean, status
     from streamvsr.result import ProcessResult
+    from streamvsr.temporal import TemporalBuffer
 
 __version__ = "0.1.0"
 
@@ -74,6 +75,7 @@ __all__ = [
     "StreamingMonitor",
     "StreamingVideoProcessor",
     "StreamvsrError",
+    "TemporalBuffer",
     "__version__",
     "calculate_disk_usage",
     "clean",
@@ -103,6 +105,7 @@ _HOMES = {
     "StreamingConfig": "config",
     "StreamingMonitor": "monitor",
     "StreamingVideoProcessor": "api",
+    "TemporalBuffer": "temporal",
     "calculate_disk_usage": "disk",
     "clean": "remains",
     "compare": "comparison",

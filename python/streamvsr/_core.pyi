@@ -32,7 +32,9 @@ __all__: list[str] = [
     "Report",
     "RowsEngine",
     "StageTimes",
+    "SteadyOptions",
     "StreamInfo",
+    "TemporalWindow",
     "TorchEngine",
     "checkpoint_path",
     "estimate_output",
@@ -577,6 +579,106 @@ class Figures:
     def segments_done(self) -> int: ...
     @property
     def write(self) -> StageTimes: ...
+
+class SteadyOptions:
+    """
+    Mask and temporal window; as made, neither does anything.
+    """
+    def __init__(self) -> None: ...
+    def __str__(self) -> str: ...
+    @property
+    def background_lock(self) -> bool:
+        """
+        the plain mean where nothing moves
+        """
+    @background_lock.setter
+    def background_lock(self, arg1: bool) -> None: ...
+    @property
+    def finest(self) -> int:
+        """
+        the search ends at 1 / 2^finest of the source's size, 0 to 5
+        """
+    @finest.setter
+    def finest(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def flow(self) -> bool:
+        """
+        False: only what stays where it is
+        """
+    @flow.setter
+    def flow(self, arg1: bool) -> None: ...
+    @property
+    def mask_edges(self) -> float:
+        """
+        steps between neighbours, 0..1; 0: none
+        """
+    @mask_edges.setter
+    def mask_edges(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def mask_highlights(self) -> float:
+        """
+        brightness, 0..1; 1: none
+        """
+    @mask_highlights.setter
+    def mask_highlights(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def mask_motion(self) -> float:
+        """
+        widths a picture, 0..1; 1: none
+        """
+    @mask_motion.setter
+    def mask_motion(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def mask_shadows(self) -> float:
+        """
+        brightness, 0..1; 0: none
+        """
+    @mask_shadows.setter
+    def mask_shadows(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def mask_strength(self) -> float:
+        """
+        the network's share at most, 0..1
+        """
+    @mask_strength.setter
+    def mask_strength(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def strength(self) -> float:
+        """
+        0..1
+        """
+    @strength.setter
+    def strength(self, arg1: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def window(self) -> int:
+        """
+        pictures, 1 (none but itself) to 8
+        """
+    @window.setter
+    def window(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+
+class TemporalWindow:
+    """
+    The temporal window over frames that are their own source.
+    """
+    def __init__(
+        self, options: SteadyOptions, threads: typing.SupportsInt | typing.SupportsIndex = 0
+    ) -> None: ...
+    def add(
+        self, frame: collections.abc.Sequence[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]
+    ) -> None:
+        """
+        Takes 1 plane, or red, green and blue: 2-D arrays of uint8 or uint16.
+        """
+    def steady(
+        self,
+        frame: collections.abc.Sequence[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]],
+        previous: collections.abc.Sequence[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]
+        | None = None,
+    ) -> list[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]]:
+        """
+        A frame steadied by those that were added, or by another one alone.
+        """
 
 class JobConfig:
     """

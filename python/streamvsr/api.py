@@ -26,13 +26,11 @@ from streamvsr.models import (
 )
 from streamvsr.monitor import StreamingMonitor, Ticker
 from streamvsr.networks import is_module
-from streamvsr.presets import check_preset, check_quality
+from streamvsr.presets import DEFAULT_PRESET, DEFAULT_QUALITY, with_preset
 from streamvsr.progress import LOGGER, ProgressBar, ProgressCallback
 from streamvsr.remains import PathInput, kept_checkpoint, options_text
 from streamvsr.result import ProcessResult, failure, performance_report
-
-DEFAULT_PRESET = "theater_medium"
-DEFAULT_QUALITY = "balanced"
+from streamvsr.temporal import steady_options
 
 
 class StreamingVideoProcessor:
@@ -74,8 +72,8 @@ class StreamingVideoProcessor:
         self,
         input_path: PathInput,
         output_path: PathInput | None = None,
-        preset: str = DEFAULT_PRESET,
-        quality: str = DEFAULT_QUALITY,
+        preset: str | None = DEFAULT_PRESET,
+        quality: str | None = DEFAULT_QUALITY,
         *,
         progress: ProgressCallback | bool = False,
     ) -> ProcessResult:
@@ -87,8 +85,10 @@ class StreamingVideoProcessor:
         Args:
             input_path: A seekable regular file with video in it.
             output_path: Where the result goes; None: default_output_path(input_path).
-            preset: "theater_small", "theater_medium" or "theater_large"; recorded in the result.
-            quality: "fast", "balanced" or "high"; recorded in the result.
+            preset: "theater_small", "theater_medium" or "theater_large": how pictures are steadied
+                and masked where the configuration leaves it open (docs/temporal.md). None for both,
+                preset and quality: as the configuration says, no more.
+            quality: "fast", "balanced" or "high": how much work that may be.
             progress: True shows a bar; a callable gets a Progress about four times a second; its
                 monitor is this call's StreamingMonitor.
 
@@ -105,8 +105,8 @@ class StreamingVideoProcessor:
         self,
         input_path: PathInput,
         output_path: PathInput | None = None,
-        preset: str = DEFAULT_PRESET,
-        quality: str = DEFAULT_QUALITY,
+        preset: str | None = DEFAULT_PRESET,
+        quality: str | None = DEFAULT_QUALITY,
         *,
         progress: ProgressCallback | bool = False,
     ) -> ProcessResult:
@@ -149,8 +149,8 @@ class StreamingVideoProcessor:
         switch: StopSwitch,
         input_path: PathInput,
         output_path: PathInput | None,
-        preset: str,
-        quality: str,
+        preset: str | None,
+        quality: str | None,
         progress: ProgressCallback | bool,
     ) -> ProcessResult:
         started = time.monotonic()
@@ -160,13 +160,12 @@ class StreamingVideoProcessor:
         with self._lock:
             self.monitor = monitor
         try:
-            check_preset(preset)
-            check_quality(quality)
+            config = with_preset(self.config, preset, quality)
             if target is None:
                 target = os.fspath(default_output_path(source, self.config.container))
-            if (note := begins_anew(self.config, target)) is not None:
+            if (note := begins_anew(config, target)) is not None:
                 monitor.warn(note)
-            job = _core.Job(job_config(self.config, source, target))
+            job = _core.Job(job_config(config, source, target))
         except (StreamvsrError, MemoryError) as error:
             result = failure(error, time.monotonic() - started, kept_checkpoint(target))
         else:
@@ -181,7 +180,7 @@ class StreamingVideoProcessor:
             finally:
                 job.close()
         result.processing_time = time.monotonic() - started
-        result.preset, result.quality = preset, quality
+        result.preset, result.quality = preset or "", quality or ""
         return result
 
     def stop(self) -> None:
@@ -199,6 +198,8 @@ def upscale(
     output_path: PathInput,
     scale: int = 2,
     *,
+    preset: str | None = None,
+    quality: str | None = None,
     progress: ProgressCallback | bool = False,
     **options: Any,
 ) -> ProcessResult:
@@ -211,6 +212,9 @@ def upscale(
         input_path: A seekable regular file with video in it.
         output_path: Where the result goes.
         scale: Factor in both directions, see StreamingConfig.scale.
+        preset: A preset of StreamingVideoProcessor.process(). None, the default: each picture is
+            the network's own, but for what the options say.
+        quality: A quality of process(); None: "balanced" where there is a preset.
         progress: True shows a bar; a callable gets a Progress about four times a second.
         **options: The other options of StreamingConfig by name.
 
@@ -224,7 +228,7 @@ def upscale(
         >>> streamvsr.upscale("in.mp4", "out.mp4", codec="hevc", crf=22)  # doctest: +SKIP
     """
     processor = StreamingVideoProcessor({**options, "scale": scale})
-    result = processor.process(input_path, output_path, progress=progress)
+    result = processor.process(input_path, output_path, preset, quality, progress=progress)
     result.raise_for_error()
     return result
 
@@ -325,6 +329,7 @@ def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobCo
     job.device = config.device
     job.precision = config.precision
     job.scale = config.scale
+    job.steady = steady_options(config)
     return job
 
 

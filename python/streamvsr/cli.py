@@ -149,6 +149,7 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         add_enhancement,
         add_max_vram,
         add_reading,
+        add_steadying,
         add_threads,
         listed,
         number_or_none,
@@ -183,6 +184,7 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("-q", "--quiet", action="store_true", help="print errors only")
 
     add_enhancement(parser)
+    add_steadying(parser)
     add = parser.add_argument_group("video of the output").add_argument
     add("--codec", default="h264", metavar="|".join(CODECS), help="(default: h264)")
     add(
@@ -243,9 +245,10 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _config(options: argparse.Namespace) -> StreamingConfig:
+    from streamvsr.presets import with_preset
     from streamvsr.settings import command_config
 
-    return command_config(options)
+    return with_preset(command_config(options), options.preset, options.quality)
 
 
 def _upscale(options: argparse.Namespace) -> int:

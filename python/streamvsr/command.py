@@ -15,6 +15,7 @@ from streamvsr.config import (
     ROTATIONS,
     SCALES,
     SIZE_CHANGES,
+    TEMPORAL_FLOWS,
     StreamingConfig,
 )
 
@@ -37,6 +38,8 @@ def upscale_command(source: str, target: str, config: StreamingConfig) -> list[s
             words += _option(option, ",".join(value))
         elif name == "resume":
             words += _option(option, next(key for key in RESUME if RESUME[key] == value))
+        elif name == "background_lock":
+            words += _option(option, "on" if value else "off")
         elif isinstance(value, bool):
             words.append(option)
         else:
@@ -69,6 +72,35 @@ def number_or_none(text: str) -> float | None:
 def listed(text: str) -> list[str]:
     """Words between commas, as an argument of the command line."""
     return [word for word in text.split(",") if word]
+
+
+def on_off(text: str) -> bool:
+    """on or off, as an argument of the command line."""
+    if text not in ("on", "off"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither on nor off")
+    return text == "on"
+
+
+def add_steadying(parser: argparse.ArgumentParser) -> None:
+    """Adds preset, quality, and the options of mask and temporal window."""
+    from streamvsr.presets import PRESETS, QUALITIES
+
+    add = parser.add_argument_group("steady pictures", "(docs/temporal.md)").add_argument
+    add(
+        "--preset", metavar="|".join(PRESETS),
+        help="what is not said below, by the kind of film (default: nothing is done; with "
+        "--quality alone theater_medium)",
+    )  # fmt: skip
+    add("--quality", metavar="|".join(QUALITIES), help="(default: with --preset balanced)")
+    add("--temporal-window", type=int, metavar="1-8", help="pictures that one is made of")
+    add("--temporal-strength", type=float, metavar="0-1", help="of a picture on the one after it")
+    add("--temporal-flow", metavar="|".join(TEMPORAL_FLOWS), help="how motion is followed")
+    add("--background-lock", type=on_off, metavar="on|off", help="the mean where nothing moves")
+    add("--mask-strength", type=float, metavar="0-1", help="the network's share at most")
+    add("--mask-highlights", type=float, metavar="0-1", help="less network in brighter places")
+    add("--mask-shadows", type=float, metavar="0-1", help="less network in darker places")
+    add("--mask-edges", type=float, metavar="0-1", help="less network where less is to be seen")
+    add("--mask-motion", type=float, metavar="0-1", help="less network in what moves faster")
 
 
 def pair(text: str) -> tuple[str, str]:

@@ -31,6 +31,11 @@ INTERLACED: tuple[str, ...] = ("deinterlace", "keep", "refuse")
 ROTATIONS: tuple[str, ...] = ("keep", "apply")
 SIZE_CHANGES: tuple[str, ...] = ("scale", "refuse")
 _MOST_SIDE = 32768
+TEMPORAL_FLOWS: tuple[str, ...] = ("full", "half", "off")
+_SHARES: tuple[str, ...] = (
+    "temporal_strength",
+    "mask_strength", "mask_highlights", "mask_shadows", "mask_edges", "mask_motion",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +62,24 @@ class StreamingConfig:
         device: Where the network runs: "auto" (an accelerator where torch has one, else the CPU),
             "cpu", "cuda" or "cuda:1" and so on. Where the device is missing or cannot run
             the network, the CPU does, with a warning. Default "auto".
+        temporal_window: Pictures that one result is made of, itself among them, 1 to 8; 1: each by
+            itself. None, the default of this and of the options down to mask_motion: as the preset
+            and quality say that process() is given, else nothing is done (docs/temporal.md).
+        temporal_strength: What an earlier picture weighs in the window against the one after it,
+            0 (nothing) to 1. Without a preset 0.7.
+        temporal_flow: How motion is followed: "full" (at the source's size), "half" (at half of it:
+            cheaper, less exact), "off" (only what stays where it is is steadied). Without a preset
+            "full".
+        background_lock: True: what stays where it is becomes the plain mean of the window, whatever
+            temporal_strength. Without a preset True.
+        mask_strength: The network's share of a picture, 0 to 1; the rest is interpolated.
+        mask_highlights: Brightness, 0 (black) to 1 (white), from which on the network's share
+            falls, to none at white. 1: it never does.
+        mask_shadows: Brightness, 0 to 1, from which down it falls, to none at black. 0: never.
+        mask_edges: Steps between neighbouring samples, 0 to 1 (black to white), in the mean of
+            9 x 9 source samples: where they are smaller it falls in proportion. 0: never.
+        mask_motion: Widths of the picture, 0 to 1, that things move from one picture to the next:
+            beyond it falls, to none at twice as much. 1: never.
         codec: Of the output's video: "h264", "hevc", "av1" (not in mov) or "ffv1" (lossless; mkv
             only, and disk_ratio must be None). Default "h264".
         crf: Quality, 0 (best) to 51, for av1 1 to 63: constant where disk_ratio leaves room for it.
@@ -122,6 +145,15 @@ class StreamingConfig:
     precision: str = "auto"
     engine: str = "auto"
     device: str = "auto"
+    temporal_window: int | None = None
+    temporal_strength: float | None = None
+    temporal_flow: str | None = None
+    background_lock: bool | None = None
+    mask_strength: float | None = None
+    mask_highlights: float | None = None
+    mask_shadows: float | None = None
+    mask_edges: float | None = None
+    mask_motion: float | None = None
     codec: str = "h264"
     crf: float | None = None
     encoder_preset: str | None = None
@@ -165,6 +197,7 @@ class StreamingConfig:
         _choice("precision", self.precision, PRECISIONS)
         _choice("engine", self.engine, ENGINES)
         _device(self.device)
+        self._check_steadying()
         _choice("codec", self.codec, CODECS)
         _choice("container", self.container, CONTAINERS, none=True)
         presets = ENCODER_PRESETS + (_AV1_PRESETS if self.codec == "av1" else ())
@@ -217,6 +250,16 @@ class StreamingConfig:
                 raise ConfigError("max_disk_fraction must be above 0; None checks nothing")
         for name in ("encoder_threads", "decoder_threads", "compute_threads"):
             _integer(name, getattr(self, name), 0, 128)
+
+    def _check_steadying(self) -> None:
+        if self.temporal_window is not None:
+            _integer("temporal_window", self.temporal_window, 1, 8)
+        for name in _SHARES:
+            if getattr(self, name) is not None:
+                _number(name, getattr(self, name), 0, 1)
+        _choice("temporal_flow", self.temporal_flow, TEMPORAL_FLOWS, none=True)
+        if self.background_lock is not None:
+            _boolean("background_lock", self.background_lock)
 
     @classmethod
     def from_dict(cls, options: Mapping[str, Any]) -> StreamingConfig:

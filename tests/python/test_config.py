@@ -24,6 +24,7 @@ from streamvsr.config import (
     ROTATIONS,
     SCALES,
     SIZE_CHANGES,
+    TEMPORAL_FLOWS,
     StreamingConfig,
 )
 from streamvsr.errors import ConfigError
@@ -32,6 +33,7 @@ from streamvsr.remains import options_text
 
 NAMES = [field.name for field in fields(StreamingConfig)]
 _threads = st.integers(0, 128)
+_shares = st.floats(0, 1) | st.sampled_from([0, 1])
 # FFmpeg's names hold no "=", which parts name and value on the command line.
 _names = st.text(min_size=1).filter(lambda name: "=" not in name)
 _options = st.dictionaries(_names, st.text() | st.integers() | st.floats())
@@ -45,6 +47,15 @@ VALID: dict[str, st.SearchStrategy[Any]] = {
     "engine": st.sampled_from(["auto", "rows", "torch"]),
     "precision": st.sampled_from(PRECISIONS),
     "device": st.sampled_from(["auto", "cpu", "cuda", "cuda:1"]),
+    "temporal_window": st.none() | st.integers(1, 8),
+    "temporal_strength": st.none() | _shares,
+    "temporal_flow": st.none() | st.sampled_from(TEMPORAL_FLOWS),
+    "background_lock": st.none() | st.booleans(),
+    "mask_strength": st.none() | _shares,
+    "mask_highlights": st.none() | _shares,
+    "mask_shadows": st.none() | _shares,
+    "mask_edges": st.none() | _shares,
+    "mask_motion": st.none() | _shares,
     "codec": st.sampled_from(["h264", "hevc", "av1"]),
     "crf": st.none() | st.floats(1, 51) | st.integers(1, 51),
     "encoder_preset": st.none() | st.sampled_from(ENCODER_PRESETS),
@@ -154,6 +165,14 @@ def test_a_misspelt_key_names_the_right_one(name: str, where: int) -> None:
         ({"device": "cuba"}, "did you mean 'cuda'"),
         ({"device": "cuda:one"}, "unknown device"),
         ({"device": 0}, "device must be"),
+        ({"temporal_window": 9}, "from 1 to 8"),
+        ({"temporal_window": 2.0}, "whole number"),
+        ({"temporal_strength": 1.5}, "from 0 to 1"),
+        ({"temporal_flow": "ful"}, "did you mean 'full'"),
+        ({"background_lock": "on"}, "True or False"),
+        ({"mask_strength": -0.1}, "from 0 to 1"),
+        ({"mask_highlights": "high"}, "a number"),
+        ({"mask_motion": float("nan")}, "from 0 to 1"),
         ({"codec": "h265"}, "did you mean 'hevc'"),
         ({"codec": "libx264"}, "did you mean 'h264'"),
         ({"codec": None}, "one of h264, hevc, av1, ffv1"),
@@ -189,7 +208,7 @@ def test_a_misspelt_key_names_the_right_one(name: str, where: int) -> None:
         ({"disk_ratio": 0}, "from 1"),
         ({"disk_ratio": "3"}, "a number"),
         ({"max_memory": 1024}, "did you mean 'max_memory_mb'"),
-        ({"frobnicate": 1}, "valid: codec, "),
+        ({"frobnicate": 1}, "valid: background_lock, codec, "),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_right(options: dict[str, Any], words: str) -> None:
