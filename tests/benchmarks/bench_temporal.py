@@ -1,0 +1,244 @@
+"""What mask and temporal window do: flicker, quality and cost, with the default network.
+
+    python tests/benchmarks/bench_temporal.py quality CLIP [CLIP ...] [--frames 60] [--crf 28]
+                                              [--presets theater_medium/balanced,...]
+    python tests/benchmarks/bench_temporal.py quality LOW.mp4=HIGH.mp4
+    python tests/benchmarks/bench_temporal.py cost CLIP [--rounds 5] [--frames 60]
+
+quality: a clip is halved by area and coded by x264 at a CRF, or a LOW one is given with its true
+HIGH one. Both are enhanced to FFV1, with nothing done and by each preset. Against the truth: PSNR-Y
+and, where the package imageio-ffmpeg is, VMAF; flicker as the energy of frame differences where the
+truth stands still (mean difference of at most a code over 9 x 9 samples), and as the warping error
+of Lai et al. (ECCV 2018): mean square difference of a picture and the one before brought to it by
+the truth's motion (DIS of OpenCV), where forth and back agree. Ratios stand against nothing done.
+
+cost: runs with nothing done and by each preset take turns; the median ratio of their CPU time in
+the stage that enhances, which the jobs of a network that repeats samples give by subtraction.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from helpers import luma, streams
+from streamvsr import upscale
+
+Pictures = NDArray[np.uint8]
+PRESETS = "theater_medium/balanced,theater_small/balanced,theater_large/balanced"
+
+
+def cut(source: Path, target: Path, frames: int, crf: int | None, halved: bool) -> Path:
+    """The first frames of a clip, without sound; coded, or lossless without a CRF."""
+    size = ["-vf", "scale=trunc(iw/4)*2:trunc(ih/4)*2:flags=area"] if halved else []
+    codec = ["libx264", "-crf", str(crf)] if crf is not None else ["ffv1"]
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-y", "-noautorotate", "-i", str(source), "-map", "0:v:0",
+         "-frames:v", str(frames), *size, "-c:v", *codec, str(target)],
+        check=True,
+    )  # fmt: skip
+    return target
+
+
+def enhanced(source: Path, target: Path, preset: str | None, **options: Any) -> float:
+    """Enhances a clip; returns the CPU seconds it took."""
+    name, _, quality = (preset or "").partition("/")
+    result = upscale(
+        source, target, overwrite=True, codec="ffv1", disk_ratio=None, max_disk_fraction=None,
+        preset=name or None, quality=quality or None, **options,
+    )  # fmt: skip
+    return float(result.performance_report["cpu_seconds"])
+
+
+def box(values: NDArray[Any], reach: int) -> NDArray[Any]:
+    """Means over (2 reach + 1)^2 samples."""
+    sums = np.pad(values, ((reach + 1, reach), (reach + 1, reach)), mode="edge")
+    sums = sums.cumsum(0).cumsum(1)
+    size = 2 * reach + 1
+    means = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+    return np.asarray(means / size**2)
+
+
+def static_energy(pictures: Pictures, truth: Pictures) -> float:
+    """Mean square frame difference where the truth stands still; codes squared."""
+    total, count = 0.0, 0
+    for i in range(1, len(truth)):
+        still = box(np.abs(truth[i].astype(np.float64) - truth[i - 1]), 4) <= 1.0
+        difference = pictures[i].astype(np.float64) - pictures[i - 1]
+        total += float((difference[still] ** 2).sum())
+        count += int(still.sum())
+    return total / max(count, 1)
+
+
+def flows(truth: Pictures) -> list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
+    """For every second pair: where to sample the earlier picture, and where that can be relied on."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    height, width = truth.shape[1:]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    found = []
+    for i in range(2, len(truth), 2):
+        forth = search.calc(truth[i], truth[i - 1], None)
+        back = search.calc(truth[i - 1], truth[i], None)
+        at_x, at_y = x + forth[..., 0], y + forth[..., 1]
+        there = cv2.remap(back, at_x, at_y, cv2.INTER_LINEAR)
+        apart = ((forth + there) ** 2).sum(-1)
+        most = 0.01 * ((forth**2).sum(-1) + (there**2).sum(-1)) + 0.5
+        found.append((at_x, at_y, apart < most))
+    return found
+
+
+def warping_error(pictures: Pictures, motion: list[Any]) -> float:
+    """Mean square difference along the truth's motion; codes squared."""
+    import cv2
+
+    errors = []
+    for pair, (at_x, at_y, reliable) in enumerate(motion):
+        i = 2 * pair + 2
+        before = cv2.remap(pictures[i - 1].astype(np.float32), at_x, at_y, cv2.INTER_CUBIC)
+        if reliable.any():
+            errors.append(float(((pictures[i] - before)[reliable] ** 2).mean()))
+    return statistics.fmean(errors)
+
+
+def psnr(pictures: Pictures, truth: Pictures) -> float:
+    """Mean of the frames' PSNR in dB, without the outer 8 samples."""
+    inner = (slice(None), slice(8, -8), slice(8, -8))
+    errors = ((pictures[inner].astype(np.float64) - truth[inner]) ** 2).mean((1, 2))
+    return float(np.mean(10 * np.log10(255**2 / np.maximum(errors, 1e-9))))
+
+
+def vmaf(distorted: Path, reference: Path) -> tuple[float, float] | None:
+    """VMAF and VMAF NEG; None without the package imageio-ffmpeg."""
+    try:
+        import imageio_ffmpeg
+    except ImportError:
+        return None
+    graph = (
+        "[0:v]setpts=N,format=yuv420p[d];[1:v]setpts=N,format=yuv420p[r];[d][r]libvmaf="
+        "model=version=vmaf_v0.6.1\\:name=v|version=vmaf_v0.6.1neg\\:name=n:"
+        "log_fmt=json:log_path=/dev/stdout"
+    )
+    done = subprocess.run(
+        [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-i", str(distorted), "-i",
+         str(reference), "-lavfi", graph, "-f", "null", "-"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    pooled = done.stdout[done.stdout.rindex("pooled_metrics") :]
+    means = {
+        name: float(value)
+        for name, value in re.findall(r'"(v|n)": \{.*?"mean": ([\d.]+)', pooled, re.DOTALL)
+    }
+    return means["v"], means["n"]
+
+
+def quality(arguments: argparse.Namespace, folder: Path) -> None:
+    for clip in arguments.clips:
+        low, _, high = clip.partition("=")
+        source, truth = folder / "source.mkv", folder / "truth.mkv"
+        if high:
+            cut(Path(low), source, arguments.frames, 0, False)
+            cut(Path(high), truth, arguments.frames, None, False)
+        else:
+            cut(Path(low), source, arguments.frames, arguments.crf, True)
+            cut(Path(low), truth, arguments.frames, None, False)
+        size = streams(source, "video")[0]
+        width, height = 2 * int(size["width"]), 2 * int(size["height"])
+        cropped = cut_to(truth, folder / "cropped.mkv", width, height)
+        real = luma(cropped)
+        motion = flows(real)
+        print(f"{Path(low).stem} {width}x{height}, {len(real)} frames")
+        baseline: dict[str, float] = {}
+        for preset in [None, *arguments.presets.split(",")]:
+            target = folder / "out.mkv"
+            enhanced(source, target, preset)
+            pictures = luma(target)[: len(real)]
+            figures = {
+                "psnr": psnr(pictures, real),
+                "static": static_energy(pictures, real),
+                "warping": warping_error(pictures, motion),
+            }
+            if arguments.vmaf and (found := vmaf(target, cropped)) is not None:
+                figures["vmaf"], figures["neg"] = found
+            baseline = baseline or figures
+            told = f"  {preset or 'nothing done':24} PSNR-Y {figures['psnr']:.3f}"
+            told += f" ({figures['psnr'] - baseline['psnr']:+.3f})"
+            for name in ("static", "warping"):
+                told += f"  {name} {figures[name]:.3f} (x{figures[name] / baseline[name]:.2f})"
+            for name in ("vmaf", "neg"):
+                if name in figures:
+                    told += f"  {name} {figures[name]:.2f} ({figures[name] - baseline[name]:+.2f})"
+            print(told, flush=True)
+
+
+def cut_to(source: Path, target: Path, width: int, height: int) -> Path:
+    """The upper left part of a clip, lossless."""
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-y", "-i", str(source), "-vf", f"crop={width}:{height}:0:0",
+         "-c:v", "ffv1", str(target)],
+        check=True,
+    )  # fmt: skip
+    return target
+
+
+def cost(arguments: argparse.Namespace, folder: Path) -> None:
+    for clip in arguments.clips:
+        source = cut(Path(clip), folder / "source.mkv", arguments.frames, 23, False)
+        kinds: dict[str, tuple[str | None, dict[str, Any]]] = {
+            "nearest": (None, {"model": "nearest"}),
+            "nothing done": (None, {}),
+        }
+        kinds |= {preset: (preset, {}) for preset in arguments.presets.split(",")}
+        seconds: dict[str, list[float]] = {kind: [] for kind in kinds}
+        for turn in range(arguments.rounds + 1):
+            for kind, (preset, options) in kinds.items():
+                taken = enhanced(source, folder / "out.mkv", preset, **options)
+                if turn > 0:  # the first one warms up
+                    seconds[kind].append(taken)
+            time.sleep(0.2)
+        print(f"{Path(clip).stem}: CPU seconds of {arguments.frames} frames, median")
+        for kind, values in seconds.items():
+            rest = [taken - none for taken, none in zip(values, seconds["nearest"], strict=True)]
+            network = [
+                taken - none
+                for taken, none in zip(seconds["nothing done"], seconds["nearest"], strict=True)
+            ]
+            ratios = [(one - base) / base for one, base in zip(rest, network, strict=True)]
+            told = f"  {kind:24} {statistics.median(values):7.2f}"
+            if kind not in ("nearest", "nothing done"):
+                told += f"  {100 * statistics.median(ratios):+.1f} % of the network's"
+            print(told, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["quality", "cost"])
+    parser.add_argument("clips", nargs="+")
+    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--crf", type=int, default=28)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--presets", default=PRESETS)
+    parser.add_argument("--vmaf", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        (quality if arguments.what == "quality" else cost)(arguments, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
