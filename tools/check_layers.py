@@ -25,7 +25,15 @@ ARROWS: dict[str, set[str]] = {
     "enhance": {"model", "tile", "temporal", "tensor", "color", "base"},
     "pipeline": {"media", "color", "base"},
     "bindings": {
-        "pipeline", "enhance", "media", "temporal", "model", "tile", "tensor", "color", "base",
+        "pipeline",
+        "enhance",
+        "media",
+        "temporal",
+        "model",
+        "tile",
+        "tensor",
+        "color",
+        "base",
     },
 }
 # Single headers a layer may include beyond its arrows.

@@ -115,26 +115,29 @@ STREAMVSR_CLONES void filter_block(const std::uint16_t* from, const int pitch, c
 template <class Sample>
 [[gnu::always_inline]] inline void pull_row_of(const Sample* now, const Sample* earlier,
                                                const std::int16_t* above, const std::int16_t* below,
-                                               const int part, const int parts, const int count,
-                                               const int shift, std::int32_t* sum) {
+                                               const std::int16_t* own, const int part,
+                                               const int count, const int shift,
+                                               std::int32_t* sum) {
   const int near = (kNear + kFall) << shift;
   for (int x = 0; x < count; ++x) {
     const int d = earlier[x] - now[x];
     const int pull = std::clamp((near - std::abs(d)) >> shift, 0, kFall);
-    const int weight = (above[x] * (parts - part) + below[x] * part) / kUnit;
+    const int between = (above[x] * (kUnit - part) + below[x] * part) / kUnit;
+    const int weight = std::min<int>(between, own[x]);
     sum[x] += d * pull * weight;
   }
-  (void)parts;
 }
 STREAMVSR_CLONES void pull_row(const std::uint8_t* now, const std::uint8_t* earlier,
-                               const std::int16_t* above, const std::int16_t* below, const int part,
-                               const int count, const int shift, std::int32_t* sum) {
-  pull_row_of(now, earlier, above, below, part, kUnit, count, shift, sum);
+                               const std::int16_t* above, const std::int16_t* below,
+                               const std::int16_t* own, const int part, const int count,
+                               const int shift, std::int32_t* sum) {
+  pull_row_of(now, earlier, above, below, own, part, count, shift, sum);
 }
 STREAMVSR_CLONES void pull_row(const std::uint16_t* now, const std::uint16_t* earlier,
-                               const std::int16_t* above, const std::int16_t* below, const int part,
-                               const int count, const int shift, std::int32_t* sum) {
-  pull_row_of(now, earlier, above, below, part, kUnit, count, shift, sum);
+                               const std::int16_t* above, const std::int16_t* below,
+                               const std::int16_t* own, const int part, const int count,
+                               const int shift, std::int32_t* sum) {
+  pull_row_of(now, earlier, above, below, own, part, count, shift, sum);
 }
 
 template <class Sample>
@@ -173,7 +176,7 @@ struct Room {
   std::vector<std::int32_t> sums;
 };
 
-// Weights between the middles of a row of cells, sample by sample.
+// Weights between the middles of a row of cells, sample by sample; none above its own cell's.
 void spread(const std::int16_t* cells, const int columns, const Cells& across, const int count,
             std::int16_t* out) {
   for (int column = -1; column < columns; ++column) {
@@ -187,10 +190,11 @@ void spread(const std::int16_t* cells, const int columns, const Cells& across, c
       for (int x = from; x < to; ++x) out[x] = static_cast<std::int16_t>(left);
       continue;
     }
+    const int border = std::clamp(across.begin(column + 1), from, std::max(from, to));
     const int width = to - from;
     for (int x = from; x < to; ++x) {
-      out[x] =
-          static_cast<std::int16_t>(left + (right - left) * (2 * (x - from) + 1) / (2 * width));
+      const int between = left + (right - left) * (2 * (x - from) + 1) / (2 * width);
+      out[x] = static_cast<std::int16_t>(std::min(between, x < border ? left : right));
     }
   }
 }
@@ -241,10 +245,7 @@ class PlaneBlend {
     const auto row_of = [&](const int other) {
       return source.weight.data() + field.index(0, std::clamp(other, 0, field.rows - 1));
     };
-    const auto none = [&](const std::int16_t* weights) {
-      return std::all_of(weights, weights + field.columns, [](const int w) { return w == 0; });
-    };
-    if (none(cells) && none(row_of(row - 1)) && none(row_of(row + 1))) return false;
+    if (std::all_of(cells, cells + field.columns, [](const int w) { return w == 0; })) return false;
     const Rows<Sample> moved = move(source, row, top, rows, room);
     const int middle = rows / 2;
     for (const bool lower : {false, true}) {
@@ -263,8 +264,8 @@ class PlaneBlend {
         const int from_middle = lower ? 2 * (y - middle) + 1 : 2 * (y + rows - middle) + 1;
         const int part = std::clamp(from_middle * kUnit / (2 * rows), 0, kUnit);
         pull_row(now_.row<Sample>(plane_, top + y), moved.data + y * moved.stride,
-                 room.weights[0].data(), room.weights[1].data(), part, width_, shift_,
-                 room.sums.data() + static_cast<std::ptrdiff_t>(y) * width_);
+                 room.weights[0].data(), room.weights[1].data(), room.weights[lower ? 0 : 1].data(),
+                 part, width_, shift_, room.sums.data() + static_cast<std::ptrdiff_t>(y) * width_);
       }
     }
     return true;

@@ -41,30 +41,15 @@ float noise_of(const CellDifferences& left) {
 }
 
 // How far each cell of an earlier picture shows the same thing, 0..1.
-std::vector<float> trust(const CellDifferences& left, const MotionField& motion,
-                         const std::vector<std::uint8_t>& reliable) {
+std::vector<float> trust(const CellDifferences& left, const std::vector<std::uint8_t>& reliable) {
   const float noise = noise_of(left);
-  std::vector<float> own(reliable.size());
-  for (std::size_t cell = 0; cell < own.size(); ++cell) {
+  std::vector<float> all(reliable.size());
+  for (std::size_t cell = 0; cell < all.size(); ++cell) {
     if (reliable[cell] == 0) continue;
-    own[cell] = falling(left.absolute[cell], kTrusted * noise, kDoubted * noise) *
+    all[cell] = falling(left.absolute[cell], kTrusted * noise, kDoubted * noise) *
                 falling(std::abs(left.mean[cell]), kSameLight, kOtherLight);
   }
-  // No more than the least around it: between two cells' middles weights are interpolated, and none
-  // may reach into a cell that has none.
-  std::vector<float> least(own.size());
-  for (int row = 0; row < motion.rows; ++row) {
-    for (int column = 0; column < motion.columns; ++column) {
-      float value = 1.0F;
-      for (int j = std::max(0, row - 1); j <= std::min(motion.rows - 1, row + 1); ++j) {
-        for (int i = std::max(0, column - 1); i <= std::min(motion.columns - 1, column + 1); ++i) {
-          value = std::min(value, own[motion.index(i, j)]);
-        }
-      }
-      least[motion.index(column, row)] = value;
-    }
-  }
-  return least;
+  return all;
 }
 
 }  // namespace
@@ -122,14 +107,13 @@ Planes Stabilizer::steady(Planes enhanced, const int scale, const Parallel& para
     if (!(earlier->format() == now.enhanced->format())) break;
     if (k == 1) {
       motions.push_back(now.relation.motion);
-      trusts.push_back(trust(now.relation.left, motions.back(), reliable));
+      trusts.push_back(trust(now.relation.left, reliable));
       continue;
     }
     motions.push_back(motions.back());
     chain(motions.back(), reliable, after.relation);
-    trusts.push_back(
-        trust(differences(now.gray->full(), seen_[k].gray->full(), motions.back(), parallel),
-              motions.back(), reliable));
+    trusts.push_back(trust(
+        differences(now.gray->full(), seen_[k].gray->full(), motions.back(), parallel), reliable));
   }
   if (trusts.empty()) return now.enhanced->clone();
 

@@ -885,6 +885,13 @@ class JobConfig:
     @segment_seconds.setter
     def segment_seconds(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
     @property
+    def steady(self) -> SteadyOptions:
+        """
+        mask and temporal window
+        """
+    @steady.setter
+    def steady(self, arg0: SteadyOptions) -> None: ...
+    @property
     def streams(self) -> list[str]:
         """
         FFmpeg's specifiers of what is carried beside the video; empty: all

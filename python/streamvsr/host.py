@@ -16,12 +16,13 @@ import types
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from streamvsr.api import DEFAULT_PRESET, DEFAULT_QUALITY, StreamingVideoProcessor
+from streamvsr.api import StreamingVideoProcessor
 from streamvsr.errors import ConfigError, StreamvsrError
 from streamvsr.host_base import FrameEnhancer, VideoInfo, analyze, enhance_frames
 from streamvsr.host_config import HostConfig, read_config
 from streamvsr.host_keys import SWITCH
 from streamvsr.host_parts import TrackerFeed, validate
+from streamvsr.presets import DEFAULT_PRESET, DEFAULT_QUALITY
 from streamvsr.progress import LOGGER
 from streamvsr.remains import PathInput
 from streamvsr.result import ProcessResult, failure

@@ -207,10 +207,38 @@ def _interval(reading: Reading, value: Any) -> str | None:
     return None
 
 
+def _stabilization(reading: Reading, value: Any) -> str | None:
+    return None if reading.switch(value) else reading.set("temporal_window", 1)
+
+
+def _window(reading: Reading, value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise reading.refuse("a whole number of frames above 0", value)
+    return reading.set("temporal_window", min(value, 8))
+
+
+def _background_lock(reading: Reading, value: Any) -> str | None:
+    return reading.set("background_lock", reading.switch(value))
+
+
+def _optical_flow(reading: Reading, value: Any) -> str | None:
+    return None if reading.switch(value) else reading.set("temporal_flow", "off")
+
+
+def _named(option: str, values: Mapping[str, float]) -> _Use:
+    def use(reading: Reading, value: Any) -> str | None:
+        if not isinstance(value, str) or value not in values:
+            raise reading.refuse(f"one of {', '.join(values)}", value)
+        return reading.set(option, values[value])
+
+    return use
+
+
 _TILES = "how pictures are cut is planned from the memory that is measured, without seams"
 _BATCH = "as many pictures are taken together as wait and fit, which changes none of them"
-_TEMPORAL = "temporal stabilisation is not part of the stream yet"
-_MASK = "the mask of safe regions is not part of the stream yet"
+_UNITS = "its measure is not the stream's: see mask_edges and mask_motion"
+_GAN_STRENGTHS = {"weak": 0.6, "medium": 0.8, "strong": 1.0}
+_TEMPORAL_STRENGTHS = {"low": 0.5, "medium": 0.7, "high": 0.9}  # 1 - the smoothing's alpha
 
 # In this order: of two keys for one thing the upper one stands above the other.
 KEYS: tuple[HostKey, ...] = (
@@ -222,9 +250,14 @@ KEYS: tuple[HostKey, ...] = (
         "streaming.checkpoint_interval", _checkpoint,
         "`segment_seconds`: so many frames at the clip's mean rate, within 0.5 to 600 s",
     ),
-    HostKey("streaming.temporal_buffer_size", _TEMPORAL),
+    HostKey(
+        "streaming.enable_temporal_stabilization", _stabilization,
+        "off: `temporal_window` 1; on: as preset and quality say",
+    ),
+    HostKey(
+        "streaming.temporal_buffer_size", _window, "`temporal_window`, 8 at most",
+    ),
     HostKey("streaming.batch_size", _BATCH),
-    HostKey("streaming.enable_temporal_stabilization", _TEMPORAL),
     HostKey(
         "video.model_path", _model_path,
         "`model`: a network file, seen from the current folder, else from `models_dir`; `scale` is "
@@ -276,14 +309,23 @@ KEYS: tuple[HostKey, ...] = (
         "least seconds between two updates of the progress tracker, of which there are at most "
         "four a second",
     ),
-    HostKey("gan_policy.strength", _MASK),
-    HostKey("gan_policy.highlight_threshold", _MASK),
-    HostKey("gan_policy.shadow_threshold", _MASK),
-    HostKey("gan_policy.edge_threshold", _MASK),
-    HostKey("gan_policy.motion_threshold", _MASK),
-    HostKey("temporal_config.background_lock", _TEMPORAL),
-    HostKey("temporal_config.strength", _TEMPORAL),
-    HostKey("temporal_config.optical_flow_enabled", _TEMPORAL),
+    HostKey(
+        "gan_policy.strength", _named("mask_strength", _GAN_STRENGTHS),
+        "`mask_strength`: weak 0.6, medium 0.8, strong 1",
+    ),
+    HostKey("gan_policy.highlight_threshold", _option("mask_highlights"), "`mask_highlights`"),
+    HostKey("gan_policy.shadow_threshold", _option("mask_shadows"), "`mask_shadows`"),
+    HostKey("gan_policy.edge_threshold", _UNITS),
+    HostKey("gan_policy.motion_threshold", _UNITS),
+    HostKey("temporal_config.background_lock", _background_lock, "`background_lock`"),
+    HostKey(
+        "temporal_config.strength", _named("temporal_strength", _TEMPORAL_STRENGTHS),
+        "`temporal_strength`: low 0.5, medium 0.7, high 0.9",
+    ),
+    HostKey(
+        "temporal_config.optical_flow_enabled", _optical_flow,
+        'off: `temporal_flow` "off"; on: as preset and quality say',
+    ),
 )  # fmt: skip
 
 

@@ -92,3 +92,19 @@ def with_preset(
     )
     missing = {name: value for name, value in options.items() if getattr(config, name) is None}
     return dataclasses.replace(config, **missing)
+
+
+def table_text() -> str:
+    """What presets and qualities stand for, as the tables of docs/temporal.md."""
+    return "\n".join([*_table("preset", _BY_PRESET), "", *_table("quality", _BY_QUALITY)]) + "\n"
+
+
+def _table(what: str, rows: dict[str, dict[str, Any]]) -> list[str]:
+    names = list(next(iter(rows.values())))
+    lines = [
+        f"| {what} | " + " | ".join(f"`{name}`" for name in names) + " |",
+        "| --- " * (len(names) + 1) + "|",
+    ]
+    for name, values in rows.items():
+        lines.append(f"| `{name}` | " + " | ".join(str(values[key]) for key in names) + " |")
+    return lines

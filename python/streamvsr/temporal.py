@@ -141,7 +141,8 @@ class TemporalBuffer:
         before = None if previous is None else _planes(previous)
         with self._lock:
             steady = self._window.steady(planes, before)
-        return _like(current, steady)
+        result: Frame = _like(current, steady)
+        return result
 
 
 def _within(name: str, value: object, low: int, high: int) -> None:

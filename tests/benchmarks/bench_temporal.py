@@ -19,6 +19,7 @@ the stage that enhances, which the jobs of a network that repeats samples give b
 from __future__ import annotations
 
 import argparse
+import importlib
 import re
 import statistics
 import subprocess
@@ -83,9 +84,8 @@ def static_energy(pictures: Pictures, truth: Pictures) -> float:
 
 
 def flows(truth: Pictures) -> list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
-    """For every second pair: where to sample the earlier picture, and where that can be relied on."""
-    import cv2
-
+    """For every second pair: where to sample the earlier picture, and where to rely on that."""
+    cv2: Any = importlib.import_module("cv2")
     cv2.setNumThreads(1)
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     height, width = truth.shape[1:]
@@ -104,8 +104,7 @@ def flows(truth: Pictures) -> list[tuple[NDArray[Any], NDArray[Any], NDArray[Any
 
 def warping_error(pictures: Pictures, motion: list[Any]) -> float:
     """Mean square difference along the truth's motion; codes squared."""
-    import cv2
-
+    cv2: Any = importlib.import_module("cv2")
     errors = []
     for pair, (at_x, at_y, reliable) in enumerate(motion):
         i = 2 * pair + 2
@@ -125,12 +124,12 @@ def psnr(pictures: Pictures, truth: Pictures) -> float:
 def vmaf(distorted: Path, reference: Path) -> tuple[float, float] | None:
     """VMAF and VMAF NEG; None without the package imageio-ffmpeg."""
     try:
-        import imageio_ffmpeg
+        imageio_ffmpeg: Any = importlib.import_module("imageio_ffmpeg")
     except ImportError:
         return None
     graph = (
         "[0:v]setpts=N,format=yuv420p[d];[1:v]setpts=N,format=yuv420p[r];[d][r]libvmaf="
-        "model=version=vmaf_v0.6.1\\:name=v|version=vmaf_v0.6.1neg\\:name=n:"
+        "model='version=vmaf_v0.6.1\\:name=v|version=vmaf_v0.6.1neg\\:name=n':"
         "log_fmt=json:log_path=/dev/stdout"
     )
     done = subprocess.run(

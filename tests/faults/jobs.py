@@ -77,6 +77,11 @@ JOBS = {
             options=("-vf", "noise=alls=60:allf=t", "-preset", "ultrafast"),
         ),
         # Inputs that take many reads.
+        # Every picture depends on those before it: mask and temporal window.
+        make_job(
+            "steady", "mkv", "ultrafast", "0.5", "--preset", "theater_medium", "--quality", "high",
+            frames=100, audio="aac", options=("-bf", "2"),
+        ),
         make_job("wide", "mkv", "ultrafast", "0.5", frames=150, audio="aac", codec="ffv1"),
         make_job(
             "intra", "mp4", "ultrafast", "1", frames=125, audio="aac", subtitles="mov_text",

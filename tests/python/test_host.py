@@ -73,7 +73,7 @@ def test_switched_on_a_real_clip_is_streamed(tmp_path: Path) -> None:
     assert (result.error, result.error_message, result.checkpoint_path) == (None, None, None)
     assert tracker.finished is True
     told = "\n".join(result.warnings)
-    for key in ("tile_size", "temp_dir", "temporal_buffer_size", "gan_policy.strength"):
+    for key in ("tile_size", "temp_dir", "gan_policy.edge_threshold"):
         assert key in told
     assert listing(tmp_path).keys() == {source.name, Path(result.output_path).name}
 
