@@ -66,6 +66,9 @@ class SteadyEnhancer final : public Enhancer {
   std::unique_ptr<Enhancer> inner_;
   SteadyOptions options_;
   Stabilizer stabilizer_;
+  // Of the size that was last.
+  PlaneGeometry geometry_;
+  std::shared_ptr<const PlaneResampler> resampler_;
   ThreadPool pool_;
 };
 
@@ -102,14 +105,19 @@ std::vector<SteadyEnhancer::Prepared> SteadyEnhancer::prepare(
     if (!options_.mask.on()) continue;
     const PlaneFormat source = network_format(input.picture->format());
     prepared.interpolated = Planes(output_format(source));
+    // The network's planes all have one geometry.
+    const PlaneGeometry geometry = plane_geometry(source, prepared.interpolated.format(), 0,
+                                                  input.color.siting, input.color.siting, true);
+    if (!resampler_ || !(geometry == geometry_)) {
+      resampler_ = std::make_shared<const PlaneResampler>(geometry);
+      geometry_ = geometry;
+    }
     for (int plane = 0; plane < source.plane_count; ++plane) {
-      work.emplace_back([&input, &prepared, source, plane] {
-        const PlaneResampler resampler(plane_geometry(source, prepared.interpolated.format(), plane,
-                                                      input.color.siting, input.color.siting, true));
-        Scratch scratch(resampler.scratch_bytes());
-        resampler.run(input.picture->data(plane), input.picture->stride(plane),
-                      prepared.interpolated.data(plane), prepared.interpolated.stride(plane),
-                      scratch.data());
+      work.emplace_back([&input, &prepared, by = resampler_, plane] {
+        Scratch scratch(by->scratch_bytes());
+        by->run(input.picture->data(plane), input.picture->stride(plane),
+                prepared.interpolated.data(plane), prepared.interpolated.stride(plane),
+                scratch.data());
       });
     }
   }
@@ -129,8 +137,8 @@ std::vector<Planes> SteadyEnhancer::run(const std::span<const EnhanceInput> batc
     stop.check();
     const Relation& relation = stabilizer_.look_at(prepared[i].gray, threads);
     if (options_.mask.on()) {
-      const SafeRegion region =
-          safe_region(stabilizer_.gray(), relation, batch[i].color.full_range, options_.mask, threads);
+      const SafeRegion region = safe_region(stabilizer_.gray(), relation, batch[i].color.full_range,
+                                            options_.mask, threads);
       for (int plane = 0; plane < prepared[i].interpolated.format().plane_count; ++plane) {
         mix(region, scale(), prepared[i].interpolated, plane, results[i], plane, threads);
       }

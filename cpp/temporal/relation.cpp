@@ -71,7 +71,7 @@ std::size_t seen_from(const MotionField& field, const int column, const int row,
 }
 
 // How much a cell and those around it differ from their mean, in the mean.
-float deviation(const GrayPlane& plane, const int column, const int row) {
+STREAMVSR_CLONES float deviation(const GrayPlane& plane, const int column, const int row) {
   int sum = 0;
   for (int y = 0; y < 3 * kCell; ++y) {
     const std::uint8_t* const line = plane.at((column - 1) * kCell, (row - 1) * kCell + y);
@@ -92,8 +92,11 @@ bool is_cut(const GrayPyramid& now, const GrayPyramid& before, const MotionField
   std::size_t found = 0;
   for (int row = 0; row < motion.rows; ++row) {
     for (int column = 0; column < motion.columns; ++column) {
-      const float most = std::max(kFound, kFoundShare * deviation(now.full(), column, row));
-      found += left.absolute[motion.index(column, row)] <= most ? 1 : 0;
+      const float difference = left.absolute[motion.index(column, row)];
+      found +=
+          difference <= kFound || difference <= kFoundShare * deviation(now.full(), column, row)
+              ? 1
+              : 0;
     }
   }
   const float share = static_cast<float>(found) / static_cast<float>(left.absolute.size());
