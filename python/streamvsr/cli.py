@@ -245,10 +245,9 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _config(options: argparse.Namespace) -> StreamingConfig:
-    from streamvsr.presets import with_preset
     from streamvsr.settings import command_config
 
-    return with_preset(command_config(options), options.preset, options.quality)
+    return command_config(options)
 
 
 def _upscale(options: argparse.Namespace) -> int:

@@ -26,6 +26,7 @@ def _add_preview(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         add_enhancement,
         add_max_vram,
         add_reading,
+        add_steadying,
         add_threads,
         crop,
         seconds,
@@ -59,6 +60,7 @@ def _add_preview(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--config", metavar="FILE", help="options by name, as upscale takes them")
     add("-q", "--quiet", action="store_true", help="print errors only")
     add_enhancement(parser)
+    add_steadying(parser)
     add_reading(parser.add_argument_group("source").add_argument)
     add = parser.add_argument_group("machine").add_argument
     add_max_vram(add)

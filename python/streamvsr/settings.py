@@ -16,6 +16,7 @@ from streamvsr._names import check_name, unknown
 from streamvsr.command import RESUME, listed, pair
 from streamvsr.config import StreamingConfig
 from streamvsr.errors import ConfigError, InputError, InputNotFoundError
+from streamvsr.presets import with_preset
 
 PREFIX = "STREAMVSR_"
 # What else bears the prefix: the program of compare(), and the settings of the tests
@@ -195,6 +196,8 @@ def made(options: Mapping[str, Any], sources: Mapping[str, str]) -> StreamingCon
 def command_config(options: argparse.Namespace) -> StreamingConfig:
     """The configuration of `streamvsr upscale`: its words, the environment, and --config's file.
 
+    What they leave open is as --preset and --quality say, where either is given.
+
     Args:
         options: Parsed, with NOT_GIVEN for what was not named.
 
@@ -207,7 +210,8 @@ def command_config(options: argparse.Namespace) -> StreamingConfig:
         given["resume"] = RESUME[check_name("resume", given["resume"], RESUME)]
     if options.encoder_option:
         given["encoder_options"] = dict(options.encoder_option)
-    return configured(given, getattr(options, "config", None))
+    config = configured(given, getattr(options, "config", None))
+    return with_preset(config, getattr(options, "preset", None), getattr(options, "quality", None))
 
 
 def _is_option(variable: str) -> bool:
