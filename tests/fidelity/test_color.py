@@ -105,7 +105,7 @@ def rgb_network(path: Path, scale: int) -> Path:
 
 
 def upscale(source: Path, target: Path, **options: object) -> Path:
-    result = StreamingVideoProcessor({**LOSSLESS, **options}).process(source, target)
+    result = StreamingVideoProcessor({**LOSSLESS, **options}).process(source, target, None, None)
     assert result.success, result.error
     return target
 
@@ -257,13 +257,13 @@ def test_a_matrix_that_nobody_told_stays_untold_unless_it_is_set(tmp_path: Path)
          "-pix_fmt", "yuv420p", "-c:v", "ffv1", source]
     )  # fmt: skip
     plain = StreamingVideoProcessor({**LOSSLESS, "model": "nearest"}).process(
-        source, tmp_path / "plain.mkv"
+        source, tmp_path / "plain.mkv", None, None
     )
     assert any("set color_matrix" in warning for warning in plain.warnings)
     assert "color_space" not in streams(tmp_path / "plain.mkv", "video")[0]
     told = StreamingVideoProcessor(
         {**LOSSLESS, "model": "nearest", "color_matrix": "bt601"}
-    ).process(source, tmp_path / "told.mkv")
+    ).process(source, tmp_path / "told.mkv", None, None)
     assert not any("color_matrix" in warning for warning in told.warnings)
     assert streams(tmp_path / "told.mkv", "video")[0]["color_space"] == "smpte170m"
     assert raw(tmp_path / "told.mkv") == raw(tmp_path / "plain.mkv")

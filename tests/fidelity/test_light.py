@@ -61,7 +61,7 @@ def test_static_metadata_is_carried(codec: str, container: str, tmp_path: Path) 
     assert len(told) == 2
     target = tmp_path / f"out.{container}"
     config = {"codec": codec, "model": "nearest", "encoder_preset": "ultrafast", "disk_ratio": None}
-    result = StreamingVideoProcessor(config).process(source, target)
+    result = StreamingVideoProcessor(config).process(source, target, None, None)
     assert result.success, result.error
     video = streams(target, "video")[0]
     assert light(video.get("side_data_list", [])) == told
@@ -83,7 +83,7 @@ def test_what_only_the_pictures_say_reaches_the_container(tmp_path: Path) -> Non
     source = make_hdr(tmp_path / "in.ts")
     target = tmp_path / "out.mp4"
     result = StreamingVideoProcessor({"codec": "hevc", "model": "nearest", "disk_ratio": None})
-    assert result.process(source, target).success
+    assert result.process(source, target, None, None).success
     assert len(light(streams(target, "video")[0]["side_data_list"])) == 2
 
 
@@ -137,7 +137,7 @@ def test_metadata_of_single_pictures_is_left_out_with_a_warning(tmp_path: Path) 
     run(["ffmpeg", "-v", "error", "-f", "hevc", "-r", "24", "-i", source, "-c", "copy",
          "-bsf:v", "setts=ts=N", wrapped])  # fmt: skip
     result = StreamingVideoProcessor({"codec": "hevc", "model": "nearest"}).process(
-        wrapped, tmp_path / "out.mkv"
+        wrapped, tmp_path / "out.mkv", None, None
     )
     assert result.success, result.error
     assert any("HDR10+" in warning for warning in result.warnings)

@@ -55,7 +55,7 @@ def digest(name: str, folder: Path) -> str:
     source = make_source(folder / "in.mkv", pixel_format)
     target = folder / "out.mkv"
     config = {"codec": "ffv1", "disk_ratio": None, "model": "nearest", **options}
-    result = StreamingVideoProcessor(config).process(source, target)
+    result = StreamingVideoProcessor(config).process(source, target, None, None)
     assert result.success, result.error
     frames = frame_hashes(target)
     assert len(frames) == FRAMES

@@ -16,7 +16,7 @@ LOSSLESS = {"codec": "ffv1", "disk_ratio": None, "model": "nearest", "scale": 1}
 
 
 def upscale(source: Path, target: Path, **options: object) -> Path:
-    result = StreamingVideoProcessor({**LOSSLESS, **options}).process(source, target)
+    result = StreamingVideoProcessor({**LOSSLESS, **options}).process(source, target, None, None)
     assert result.success, result.error
     return target
 
@@ -94,7 +94,7 @@ def test_a_film_that_turns_interlaced_is_deinterlaced_from_there(tmp_path: Path)
 def test_interlaced_video_can_be_refused(tmp_path: Path) -> None:
     source = make_interlaced(tmp_path / "in.mkv", *MPEG2)
     processor = StreamingVideoProcessor({**LOSSLESS, "interlaced": "refuse"})
-    result = processor.process(source, tmp_path / "out.mkv")
+    result = processor.process(source, tmp_path / "out.mkv", None, None)
     assert not result.success
     assert "is interlaced" in str(result.error)
     assert sorted(tmp_path.iterdir()) == [source]
@@ -124,7 +124,7 @@ def test_rotation_is_applied_as_ffmpeg_applies_it(angle: int, tmp_path: Path) ->
     assert hashes(target) == hashes(source, rotate=True) != hashes(source)
     assert not streams(target, "video")[0].get("side_data_list")
     mp4 = StreamingVideoProcessor({"model": "nearest", "scale": 1, "rotation": "keep"}).process(
-        source, tmp_path / "kept.mp4"
+        source, tmp_path / "kept.mp4", None, None
     )
     assert mp4.success
     kept = streams(tmp_path / "kept.mp4", "video")[0]["side_data_list"]
@@ -138,7 +138,7 @@ def test_a_turned_picture_has_a_turned_aspect_and_centred_chroma(tmp_path: Path)
     )  # fmt: skip
     source = mark_turned(upright, tmp_path / "in.mp4", 270)
     result = StreamingVideoProcessor({"model": "nearest", "scale": 1, "rotation": "apply"}).process(
-        source, tmp_path / "out.mp4"
+        source, tmp_path / "out.mp4", None, None
     )
     assert result.success, result.error
     told = streams(tmp_path / "out.mp4", "video")[0]
@@ -211,7 +211,7 @@ def test_sizes_that_no_encoder_takes_are_refused_before_work(tmp_path: Path) -> 
         ({"height": 32768}, "choose 1 to 32768"),
     ):
         result = StreamingVideoProcessor({"model": "nearest", **options}).process(
-            source, tmp_path / "out.mp4"
+            source, tmp_path / "out.mp4", None, None
         )
         assert not result.success, options
         assert words in str(result.error), options
@@ -233,7 +233,7 @@ def test_a_size_that_changes_can_be_refused(tmp_path: Path) -> None:
     assert len(frame_hashes(target)) == decoded_frames(both) >= 9
     assert (streams(target, "video")[0]["width"], streams(target, "video")[0]["height"]) == (64, 48)
     result = StreamingVideoProcessor({**LOSSLESS, "size_change": "refuse"}).process(
-        both, tmp_path / "no.mkv"
+        both, tmp_path / "no.mkv", None, None
     )
     assert not result.success
     assert "change from 64x48 to 96x64" in str(result.error)
@@ -279,7 +279,7 @@ def test_a_choice_of_nothing_is_an_error_that_lists_what_there_is(
     many: Path, tmp_path: Path, chosen: str
 ) -> None:
     result = StreamingVideoProcessor({**LOSSLESS, "streams": [chosen]}).process(
-        many, tmp_path / "out.mkv"
+        many, tmp_path / "out.mkv", None, None
     )
     assert not result.success
     assert repr(chosen) in str(result.error)

@@ -20,7 +20,9 @@ def test_the_timecode_is_kept(container: str, rate: str, tmp_path: Path) -> None
     run(["ffmpeg", "-v", "error", "-i", plain, "-c", "copy", "-timecode", code, source])
     assert [s["codec_tag_string"] for s in streams(source, "data")] == ["tmcd"]
     target = tmp_path / f"out.{container}"
-    result = StreamingVideoProcessor({**CONFIG, "segment_seconds": 0.5}).process(source, target)
+    result = StreamingVideoProcessor({**CONFIG, "segment_seconds": 0.5}).process(
+        source, target, None, None
+    )
     assert result.success, result.error
     assert not any("data stream" in warning for warning in result.warnings)
     tags = {key.lower(): value for key, value in streams(target, "video")[0]["tags"].items()}
@@ -39,13 +41,13 @@ def test_gopros_track_is_copied_to_mp4(tmp_path: Path) -> None:
     source.write_bytes(data.replace(b"tx3g", b"gpmd").replace(b"sbtl", b"meta"))
     assert [s["codec_tag_string"] for s in streams(source, "data")] == ["gpmd"]
     target = tmp_path / "out.mp4"
-    result = StreamingVideoProcessor(CONFIG).process(source, target)
+    result = StreamingVideoProcessor(CONFIG).process(source, target, None, None)
     assert result.success, result.error
     assert [s["codec_tag_string"] for s in streams(target, "data")] == ["gpmd"]
     before, after = packet_hashes(source, "d:0"), packet_hashes(target, "d:0")
     assert [p.md5 for p in after] == [p.md5 for p in before]
     assert packet_times(target, "d:0") == packet_times(source, "d:0")
-    mkv = StreamingVideoProcessor(CONFIG).process(source, tmp_path / "out.mkv")
+    mkv = StreamingVideoProcessor(CONFIG).process(source, tmp_path / "out.mkv", None, None)
     assert any("data stream" in warning for warning in mkv.warnings)
 
 

@@ -77,7 +77,8 @@ def test_it_gives_what_process_gives(tmp_path: Path, small_clip: Path) -> None:
     assert (result.success, result.preset, result.quality) == (True, "theater_small", "high")
     assert set(seen) == {"streamvsr-job"}
     assert numbers(tmp_path / "async.mp4") == list(range(50))
-    assert processor.process(small_clip, tmp_path / "sync.mp4").success
+    sync = processor.process(small_clip, tmp_path / "sync.mp4", "theater_small", "high")
+    assert sync.success
     assert (tmp_path / "async.mp4").read_bytes() == (tmp_path / "sync.mp4").read_bytes()
 
 
