@@ -68,7 +68,7 @@ def test_the_disk_holds_no_more_than_it_may(
     config: dict[str, Any] = {**FAST, "codec": codec, "disk_ratio": ratio}
     config["segment_seconds"] = seconds
     result = StreamingVideoProcessor({**config, "overwrite": True}).process(
-        clip, target, progress=look
+        clip, target, None, None, progress=look
     )
     assert result.success, result.error
     most = max(most, clip.stat().st_size + target.stat().st_size)

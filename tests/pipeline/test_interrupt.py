@@ -119,7 +119,7 @@ def test_stop_from_another_thread(
     results: list[ProcessResult] = []
     before = _threads()
     worker = threading.Thread(
-        target=lambda: results.append(processor.process(clip, tmp_path / "out.mp4"))
+        target=lambda: results.append(processor.process(clip, tmp_path / "out.mp4", None, None))
     )
     worker.start()
     time.sleep(delay)
@@ -140,7 +140,7 @@ def test_stop_from_another_thread(
     while _threads() - before and time.monotonic() < patience:
         time.sleep(0.01)
     assert _threads() - before == set()
-    again = processor.process(clip, tmp_path / "out.mp4")
+    again = processor.process(clip, tmp_path / "out.mp4", None, None)
     assert again.success, again.error
     assert (again.performance_report["resumed_frames"] > 0) == left
     assert listing(tmp_path).keys() == {"out.mp4"}
@@ -155,7 +155,7 @@ def _threads() -> set[str]:
 def test_a_stopped_processor_works_again(clip: Path, tmp_path: Path) -> None:
     processor = StreamingVideoProcessor(FAST)
     processor.stop()
-    result = processor.process(clip, tmp_path / "out.mp4")
+    result = processor.process(clip, tmp_path / "out.mp4", None, None)
     assert result.success, result.error
 
 
