@@ -172,7 +172,7 @@ def test_too_much_memory_is_warned_of_once_and_spared(
 
     with caplog.at_level(logging.WARNING, "streamvsr"):
         result = StreamingVideoProcessor({**FAST, "memory_warning_mb": 1}).process(
-            film, tmp_path / "out.mkv", progress=look
+            film, tmp_path / "out.mkv", None, None, progress=look
         )
     assert result.success, result.error
     said = [record.getMessage() for record in caplog.records if record.name == "streamvsr"]
