@@ -154,7 +154,7 @@ def test_it_stops_early_and_goes_on(
 
     with caplog.at_level(logging.WARNING, "streamvsr"):
         result = StreamingVideoProcessor({**FAST, "compute_threads": 1}).process(
-            film, target, progress=eat
+            film, target, None, None, progress=eat
         )
     assert not result.success
     assert isinstance(result.exception, errors.OutputError)
@@ -192,7 +192,7 @@ def test_a_disk_that_gets_scarce_is_warned_of_once(
     share = (estimate + 200_000) / (max(estimate, size + 300_000) + 1_100_000)
     with caplog.at_level(logging.WARNING, "streamvsr"):
         result = StreamingVideoProcessor({**FAST, "max_disk_fraction": share}).process(
-            clip, small_disk / "out.mkv"
+            clip, small_disk / "out.mkv", None, None
         )
     assert result.success, result.error
     said = [record.getMessage() for record in caplog.records if record.name == "streamvsr"]
