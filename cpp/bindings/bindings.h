@@ -21,6 +21,7 @@ void bind_memory(pybind11::module_& m);
 void bind_device(pybind11::module_& m);
 void bind_figures(pybind11::module_& m);
 void bind_temporal(pybind11::module_& m);
+void bind_checkpoint(pybind11::module_& m);
 void bind_job(pybind11::module_& m);
 void bind_preview(pybind11::module_& m);
 

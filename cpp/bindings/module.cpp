@@ -30,6 +30,7 @@ PYBIND11_MODULE(_core, m) {
   streamvsr::bind_device(m);
   streamvsr::bind_figures(m);
   streamvsr::bind_temporal(m);
+  streamvsr::bind_checkpoint(m);
   streamvsr::bind_job(m);
   streamvsr::bind_preview(m);
 }

@@ -11,13 +11,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kMagic = "streamvsr checkpoint";
 constexpr const char* kStages[] = {"running", "finishing", "committed"};
 
 json body(const Checkpoint& c) {
   return {
-      {"magic", kMagic},
-      {"version", Checkpoint::kVersion},
       {"stage", kStages[static_cast<int>(c.stage)]},
       {"input", {{"path", c.input}, {"identity", c.identity.input}}},
       {"job",
@@ -97,47 +94,26 @@ void fill(const json& all, Checkpoint& c) {
 }  // namespace
 
 std::string to_json(const Checkpoint& checkpoint) {
-  const json all = body(checkpoint);
   // Names of files need not be UTF-8.
-  const auto replace = json::error_handler_t::replace;
-  // The magic first, so that even a torn file is known.
-  nlohmann::ordered_json text = {{"magic", all.at("magic")}, {"version", all.at("version")}};
-  for (const auto& [key, value] : all.items()) text[key] = value;
-  text["checksum"] = sha256(all.dump(-1, ' ', false, replace));
-  return text.dump(1, ' ', false, replace) + "\n";
+  return seal(Checkpoint::kKind,
+              body(checkpoint).dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 Checkpoint checkpoint_from_json(const std::string& text, const std::string& path) {
-  const auto refuse = [&](const std::string& why) {
-    return Error(ErrorKind::kResume, "the checkpoint '" + path + "' " + why, path);
-  };
-  json all = json::parse(text, nullptr, false);
-  if (!all.is_object() || !all.contains("magic") || all["magic"] != kMagic)
-    throw refuse("is torn, or none of streamvsr's");
-  if (!all.contains("version") || all["version"] != Checkpoint::kVersion)
-    throw refuse("has version " + (all.contains("version") ? all["version"].dump() : "none") +
-                 ", and this program reads version " + std::to_string(Checkpoint::kVersion));
-  const json checksum = all.contains("checksum") ? all["checksum"] : json();
-  all.erase("checksum");
-  if (checksum != sha256(all.dump())) throw refuse("was altered: its checksum does not fit");
+  const json all = json::parse(unseal(Checkpoint::kKind, text, path));
   Checkpoint c;
   try {
     fill(all, c);
   } catch (const json::exception&) {
-    throw refuse("lacks an entry, or one is wrong");
+    throw Error(ErrorKind::kResume, "the checkpoint '" + path + "' lacks an entry, or one is wrong",
+                path);
   }
   return c;
 }
 
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
-  const std::string text = to_json(checkpoint);
-  if (text.size() > Checkpoint::kMostBytes)
-    throw Error(ErrorKind::kConfig,
-                "the job's parameters need a checkpoint of " + std::to_string(text.size()) +
-                    " bytes, above the limit of " + std::to_string(Checkpoint::kMostBytes) +
-                    ": shorten the encoder's options",
-                path);
-  replace_file(path, text);
+  replace_sealed(path, to_json(checkpoint), "the job's parameters",
+                 "shorten the encoder's options");
 }
 
 std::string part_tail(const File& part, const std::int64_t bytes) {

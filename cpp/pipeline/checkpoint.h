@@ -8,13 +8,13 @@
 #include "media/decoder.h"
 #include "media/part_muxer.h"
 #include "pipeline/identity.h"
+#include "pipeline/sealed_file.h"
 #include "pipeline/segment_encoder.h"
 
 namespace streamvsr {
 
 struct Checkpoint {
-  static constexpr int kVersion = 2;
-  static constexpr std::size_t kMostBytes = 64 << 10;
+  static constexpr SealedKind kKind = {"streamvsr checkpoint", 2};
 
   enum class Stage {
     kRunning,    // segments are being added to the `.part`
@@ -46,7 +46,7 @@ std::string to_json(const Checkpoint& checkpoint);
 // Throws kResume for text that is torn, altered, or of another version.
 Checkpoint checkpoint_from_json(const std::string& text, const std::string& path);
 
-// Replaces the file durably. Throws kConfig for one that would pass kMostBytes.
+// Replaces the file durably. Throws kConfig for one that would pass kMostSealedBytes.
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 
 // Checkpoint::part_tail of a `.part`.

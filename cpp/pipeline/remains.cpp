@@ -8,40 +8,12 @@ namespace streamvsr {
 
 namespace {
 
-// Whether something has a name; what cannot be told throws.
-bool is_there(const std::string& path, struct stat& status) {
-  if (::lstat(path.c_str(), &status) == 0) return true;
-  if (errno == ENOENT || errno == ENOTDIR) return false;
-  throw_errno(errno, "look at", path);
-}
-
 [[noreturn]] void refuse(const std::string& path) {
   throw Error(ErrorKind::kOutputExists,
               "'" + path +
                   "' is in the way and is not the unfinished output of an earlier run; move it "
                   "away, or give another output",
               path, EEXIST);
-}
-
-std::string text_of(const std::string& path) {
-  const File file(path, O_RDONLY | O_NOFOLLOW);
-  std::string text(Checkpoint::kMostBytes + 1, '\0');
-  text.resize(file.read_at({reinterpret_cast<std::uint8_t*>(text.data()), text.size()}, 0));
-  return text;
-}
-
-// Whether a text that is no whole checkpoint was meant to be one.
-bool names_streamvsr(const std::string& text) {
-  return text.find("streamvsr checkpoint") != std::string::npos;
-}
-
-// Whether a file is what a power loss or a kill makes of a checkpoint being written: its beginning,
-// or places that were never filled.
-bool may_be_torn(const std::string& text) {
-  const std::string begin = "{\n \"magic\": \"streamvsr checkpoint\"";
-  const std::string head = text.substr(0, begin.size());
-  return text.size() <= Checkpoint::kMostBytes &&
-         (begin.starts_with(head) || head.find_first_not_of('\0') == std::string::npos);
 }
 
 [[noreturn]] void busy(const std::string& output, const std::string& part, const int owner) {
@@ -123,11 +95,11 @@ Remains look(const std::string& output, std::string& foreign) {
   struct stat status{};
   if (is_there(checkpoint, status)) {
     if (!S_ISREG(status.st_mode)) foreign = checkpoint;
-    const std::string text = S_ISREG(status.st_mode) ? text_of(checkpoint) : std::string();
+    const std::string text = S_ISREG(status.st_mode) ? sealed_text(checkpoint) : std::string();
     try {
       remains.checkpoint = checkpoint_from_json(text, checkpoint);
     } catch (const Error& error) {
-      if (!names_streamvsr(text)) foreign = checkpoint;
+      if (!names_kind(Checkpoint::kKind, text)) foreign = checkpoint;
       remains.unreadable = error.what();
     }
   }
@@ -143,9 +115,8 @@ Remains look(const std::string& output, std::string& foreign) {
   if (is_there(temporary, status)) {
     // A power loss may leave anything in it; then what lies beside it tells whose it is.
     const bool beside = remains.checkpoint || (remains.has_part && remains.part_bytes == 0);
-    if (!S_ISREG(status.st_mode) ||
-        static_cast<std::size_t>(status.st_size) > Checkpoint::kMostBytes ||
-        (!beside && !may_be_torn(text_of(temporary))))
+    if (!S_ISREG(status.st_mode) || static_cast<std::size_t>(status.st_size) > kMostSealedBytes ||
+        (!beside && !may_be_torn(Checkpoint::kKind, sealed_text(temporary))))
       foreign = temporary;
     remains.has_temporary = true;
   }
@@ -319,7 +290,8 @@ void refuse_existing(const std::string& output) {
 void forget_checkpoint(const std::string& output) {
   try {
     const std::string path = checkpoint_path(output);
-    if (checkpoint_from_json(text_of(path), path).stage != Checkpoint::Stage::kCommitted) return;
+    if (checkpoint_from_json(sealed_text(path), path).stage != Checkpoint::Stage::kCommitted)
+      return;
     remove_file(path);
     sync_directory(directory_of(output));
   } catch (const Error&) {  // NOLINT: the output is in its place; the next run removes it

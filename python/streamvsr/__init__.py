@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from streamvsr._core import MediaInfo, MemoryFrameBuffer, Progress
     from streamvsr.api import StreamingVideoProcessor, default_output_path, probe, upscale
     from streamvsr.before_after import Preview, preview
+    from streamvsr.checkpoint_manager import CheckpointManager
     from streamvsr.comparison import Comparison, MetricResult, compare
     from streamvsr.config import StreamingConfig
     from streamvsr.disk import calculate_disk_usage, pre_check_disk_space
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CheckpointManager",
     "Comparison",
     "ConfigError",
     "DamagedInputError",
@@ -92,6 +94,7 @@ __all__ = [
 
 # Loaded when first asked for: the core brings FFmpeg's libraries with it.
 _HOMES = {
+    "CheckpointManager": "checkpoint_manager",
     "Comparison": "comparison",
     "GPUMemoryManager": "gpu",
     "JobStatus": "remains",

@@ -37,14 +37,17 @@ __all__: list[str] = [
     "TemporalWindow",
     "TorchEngine",
     "checkpoint_path",
+    "clear_application_checkpoint",
     "estimate_output",
     "job_status",
+    "load_application_checkpoint",
     "memory_cache_folder",
     "network_info",
     "part_path",
     "preview_picture",
     "probe",
     "remove_remains",
+    "save_application_checkpoint",
 ]
 
 class StreamInfo:
@@ -1318,6 +1321,11 @@ def checkpoint_path(output: typing.Any) -> str:
     Where its checkpoint lies.
     """
 
+def clear_application_checkpoint(path: typing.Any) -> None:
+    """
+    Removes it and its .tmp.
+    """
+
 def estimate_output(config: JobConfig) -> int:
     """
     Bytes that the output will have, about; looks at the source alone.
@@ -1326,6 +1334,11 @@ def estimate_output(config: JobConfig) -> int:
 def job_status(output: typing.Any) -> JobStatus | None:
     """
     What an unfinished job on an output has done; None where there is none.
+    """
+
+def load_application_checkpoint(path: typing.Any) -> str | None:
+    """
+    Its entries as a JSON object; None where there is none.
     """
 
 def memory_cache_folder() -> str:
@@ -1358,4 +1371,9 @@ def probe(path: typing.Any) -> MediaInfo:
 def remove_remains(output: typing.Any) -> list[str]:
     """
     Removes what an unfinished job left; returns the paths removed.
+    """
+
+def save_application_checkpoint(path: typing.Any, entries: str) -> None:
+    """
+    Replaces it durably; entries: a JSON object.
     """

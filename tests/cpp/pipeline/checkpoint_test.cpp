@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "clip.h"
+#include "media/hash.h"
 
 using namespace streamvsr;
 
@@ -31,7 +32,7 @@ Checkpoint example() {
 TEST_CASE("a checkpoint survives the way through its text, and any altered byte is noticed") {
   const Checkpoint c = example();
   const std::string text = to_json(c);
-  CHECK(text.size() < Checkpoint::kMostBytes / 16);
+  CHECK(text.size() < kMostSealedBytes / 16);
   CHECK(checkpoint_from_json(text, "p") == c);
   int unnoticed = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -46,6 +47,11 @@ TEST_CASE("a checkpoint survives the way through its text, and any altered byte 
   CHECK(unnoticed == 0);
   for (std::size_t length = 0; length + 2 < text.size(); ++length)
     CHECK_THROWS_AS(checkpoint_from_json(text.substr(0, length), "p"), Error);
+}
+
+TEST_CASE("the text of version 2 is, to the byte, what earlier programs wrote") {
+  CHECK(sha256(to_json(example())) ==
+        "0329f7cfe7ac7ca702a04e9187bf20c8d8d1970b864e94fcba8085d4076fe9e5");
 }
 
 TEST_CASE("a checkpoint of another version is refused by its number") {
@@ -66,7 +72,7 @@ TEST_CASE("the size does not depend on the film's length, and has a limit") {
   c.segments_done = 19'999;
   CHECK(to_json(c).size() < size + 16);
   const streamvsr::test::TemporaryFolder folder;
-  c.options = "{\"x\":\"" + std::string(Checkpoint::kMostBytes, 'x') + "\"}";
+  c.options = "{\"x\":\"" + std::string(kMostSealedBytes, 'x') + "\"}";
   CHECK_THROWS_AS(save_checkpoint(folder / "c.json", c), Error);
   CHECK(folder.files() == 0);
 }
