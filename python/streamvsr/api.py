@@ -360,4 +360,5 @@ def run_job(
         memory_peak_mb=report.peak_rss_mb,
         warnings=warnings,
         performance_report=performance_report(plan, report) | monitor.report(),
+        input_path=source,
     )

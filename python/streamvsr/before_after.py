@@ -49,6 +49,12 @@ class Preview:
     enhancer: str
     warnings: list[str] = field(default_factory=list)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows, see docs/notebooks.md."""
+        from streamvsr.notebook import preview_html
+
+        return preview_html(self)
+
     def side_by_side(self, crop: Crop | None = None) -> RgbPicture:
         """Both in one picture, before on the left.
 

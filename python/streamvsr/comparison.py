@@ -81,6 +81,12 @@ class Comparison:
     missing: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows, see docs/notebooks.md."""
+        from streamvsr.notebook import comparison_html
+
+        return comparison_html(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as dicts, lists and scalars fit for JSON; an infinite value is None."""
         told = {one.name: getattr(self, one.name) for one in fields(self)}

@@ -202,27 +202,42 @@ def lost_text(status: JobStatus | None) -> str:
 
 def comparison_text(comparison: Comparison) -> str:
     """How near a video comes to its reference, a line a metric, and what could not be said."""
-    from streamvsr.metrics import METRICS
-
     lines = [
         f"{comparison.distorted} against {comparison.reference}: {comparison.frames} frames, "
         f"{comparison.width}x{comparison.height} {comparison.pixel_format}"
     ]
     rows = [
-        (
-            METRICS[name].title,
-            f"{_overall_text(result)} {METRICS[name].unit}",
-            f"worst {_worst_text(result)}",
-            time_text(result.seconds),
-        )
-        for name, result in comparison.metrics.items()
+        (title, overall, f"worst {worst}", seconds)
+        for title, overall, worst, seconds in comparison_rows(comparison)
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
         lines.append("  " + "  ".join(cells))
-    lines += [f"  {METRICS[name].title}: {why}" for name, why in comparison.missing.items()]
+    lines += [f"  {title}: {why}" for title, why in comparison_gaps(comparison)]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def comparison_rows(comparison: Comparison) -> list[tuple[str, str, str, str]]:
+    """Of each metric its title, its overall figures, its worst frame and the time it took."""
+    from streamvsr.metrics import METRICS
+
+    return [
+        (
+            METRICS[name].title,
+            f"{_overall_text(result)} {METRICS[name].unit}",
+            _worst_text(result),
+            time_text(result.seconds),
+        )
+        for name, result in comparison.metrics.items()
+    ]
+
+
+def comparison_gaps(comparison: Comparison) -> list[tuple[str, str]]:
+    """The titles of the metrics that were left out, and why."""
+    from streamvsr.metrics import METRICS
+
+    return [(METRICS[name].title, why) for name, why in comparison.missing.items()]
 
 
 def _overall_text(result: MetricResult) -> str:

@@ -37,6 +37,7 @@ class ProcessResult:
         error: What went wrong, one sentence; None after success.
         error_message: The same as error.
         exception: The failure as an exception; None after success.
+        input_path: The input; None after a failure.
     """
 
     success: bool
@@ -53,6 +54,13 @@ class ProcessResult:
     error: str | None = None
     error_message: str | None = None
     exception: BaseException | None = None
+    input_path: str | None = None
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows, see docs/notebooks.md."""
+        from streamvsr.notebook import result_html
+
+        return result_html(self)
 
     def raise_for_error(self) -> None:
         """Raises the failure, if there was one."""
