@@ -28,6 +28,7 @@ from memory_of import MB, Figures, memory_of
 SHARE = 0.02  # that a longer film may take more
 INDEX = 200  # bytes a packet
 UNEVEN = 1.0  # MB, between two runs of the same job: what the allocator's heaps keep
+RESIZED = 3.0  # MB, the same where pictures change their size, each with zimg's tables for it
 FAST: dict[str, Any] = {
     "model": "nearest", "encoder_preset": "ultrafast", "encoder_threads": 2, "decoder_threads": 2,
     "max_disk_fraction": None, "overwrite": True,
@@ -91,7 +92,7 @@ def is_flat_over_sizes(found: dict[int, Figures]) -> bool:
     fixed = first.report["memory_plan_mb"]["fixed"]
     return all(
         figures.peak
-        <= first.peak * (1 + SHARE) + UNEVEN + figures.report["memory_plan_mb"]["fixed"] - fixed
+        <= first.peak * (1 + SHARE) + RESIZED + figures.report["memory_plan_mb"]["fixed"] - fixed
         for figures in found.values()
     )
 
