@@ -102,21 +102,14 @@ class TemporalWindow {
         window.keep(std::move(*before));
       }
       look(window, planes);
-      planes = window.steady(std::move(planes), 1, parallel());
+      planes = window.steady(std::move(planes), 1, on_pool(pool_));
     }
     return to_arrays(planes, frame.front().dtype());
   }
 
  private:
-  Parallel parallel() {
-    return [this](const int count, const std::function<void(int)>& piece) {
-      std::vector<ThreadPool::Task> tasks;
-      for (int i = 0; i < count; ++i) tasks.emplace_back([&piece, i](int) { piece(i); });
-      pool_.run(tasks);
-    };
-  }
   void look(Stabilizer& stabilizer, const Planes& planes) {
-    stabilizer.look_at(std::make_shared<const GrayPyramid>(planes), parallel());
+    stabilizer.look_at(std::make_shared<const GrayPyramid>(planes), on_pool(pool_));
   }
 
   SteadySettings settings_;

@@ -184,19 +184,21 @@ PictureConverter::PictureConverter(const PlaneFormat& source, const ColorDescrip
   }
 }
 
+std::size_t PictureConverter::scratch_bytes() const {
+  std::size_t bytes = recolour_ ? recolour_->scratch_bytes() : 0;
+  for (const auto& [plane, by] : planes_) bytes = std::max(bytes, by.scratch_bytes());
+  return bytes;
+}
+
 std::size_t PictureConverter::bytes() const {
-  std::size_t scratch = recolour_ ? recolour_->scratch_bytes() : 0;
-  for (const auto& [plane, by] : planes_) scratch = std::max(scratch, by.scratch_bytes());
+  const std::size_t scratch = scratch_bytes();
   // Where sizes are odd, or planes are missing.
   return recolour_ ? scratch + planes_bytes(recolour_->source()) + planes_bytes(recolour_->target())
                    : scratch;
 }
 
 Planes PictureConverter::run(const Planes& source) const {
-  std::size_t scratch_bytes = recolour_ ? recolour_->scratch_bytes() : 0;
-  for (const auto& [plane, by] : planes_)
-    scratch_bytes = std::max(scratch_bytes, by.scratch_bytes());
-  Scratch scratch(scratch_bytes);
+  Scratch scratch(scratch_bytes());
   if (recolour_ && source.format() == recolour_->source() && target_ == recolour_->target()) {
     Planes result(target_);
     recolour_->run(source, result, scratch.data());

@@ -31,6 +31,8 @@ class PictureConverter {
  private:
   class Recolour;
 
+  std::size_t scratch_bytes() const;
+
   PlaneFormat target_;
   std::shared_ptr<const Recolour> recolour_;            // null: only sizes and depths change
   std::vector<std::pair<int, PlaneResampler>> planes_;  // that do not go through recolour_

@@ -9,11 +9,8 @@
 namespace streamvsr {
 
 namespace {
-// zimg wants 32-byte rows, AVX-512 loads are happiest on 64.
-constexpr std::size_t kAlign = 64;
 // From this size on a picture is mapped.
 constexpr std::size_t kMapped = std::size_t{256} << 10;
-constexpr std::size_t align_up(std::size_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
 }  // namespace
 
 std::size_t planes_bytes(const PlaneFormat& format) {
@@ -39,7 +36,7 @@ Planes::Planes(const PlaneFormat& format) : format_(format) {
     bytes_ += static_cast<std::size_t>(stride_[p]) * format.plane_height(p);
   }
   if (bytes_ < kMapped) {
-    storage_.reset(static_cast<std::uint8_t*>(std::aligned_alloc(kAlign, align_up(bytes_))));
+    storage_.reset(static_cast<std::uint8_t*>(std::aligned_alloc(kRowAlign, align_up(bytes_))));
     if (!storage_) throw std::bad_alloc();
     return;
   }

@@ -28,6 +28,12 @@ struct PlaneFormat {
   bool operator==(const PlaneFormat&) const = default;
 };
 
+// zimg wants rows of 32 bytes, AVX-512 loads are happiest on 64.
+inline constexpr std::size_t kRowAlign = 64;
+constexpr std::size_t align_up(const std::size_t n) {
+  return (n + kRowAlign - 1) / kRowAlign * kRowAlign;
+}
+
 // Bytes of memory that a picture of this format takes.
 std::size_t planes_bytes(const PlaneFormat& format);
 

@@ -3,16 +3,9 @@
 
 #include <zimg.h>
 
-#include <cstddef>
 #include <memory>
 
 namespace streamvsr {
-
-// zimg wants rows of 32 bytes, AVX-512 loads are happiest on 64.
-constexpr std::size_t kRowAlign = 64;
-constexpr std::size_t align_up(const std::size_t n) {
-  return (n + kRowAlign - 1) / kRowAlign * kRowAlign;
-}
 
 struct FreeZimgGraph {
   void operator()(zimg_filter_graph* graph) const { zimg_filter_graph_free(graph); }

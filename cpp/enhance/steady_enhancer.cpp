@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "color/resample.h"
-#include "model/thread_pool.h"
 
 namespace streamvsr {
 
@@ -60,7 +59,6 @@ class SteadyEnhancer final : public Enhancer {
     Planes interpolated;  // the network's planes; empty without a mask
   };
 
-  Parallel parallel();
   std::vector<Prepared> prepare(std::span<const EnhanceInput> batch, const StopFlag& stop);
 
   std::unique_ptr<Enhancer> inner_;
@@ -81,15 +79,6 @@ std::size_t SteadyEnhancer::workspace_bytes(const PlaneFormat& source) const {
                       batch * GrayPyramid::bytes(source.width, source.height);
   if (options_.mask.on()) bytes += batch * planes_bytes(network_format(enhanced)) + samples;
   return bytes;
-}
-
-Parallel SteadyEnhancer::parallel() {
-  return [this](const int count, const std::function<void(int)>& piece) {
-    std::vector<ThreadPool::Task> tasks;
-    tasks.reserve(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i) tasks.emplace_back([&piece, i](int) { piece(i); });
-    pool_.run(tasks);
-  };
 }
 
 std::vector<SteadyEnhancer::Prepared> SteadyEnhancer::prepare(
@@ -121,7 +110,7 @@ std::vector<SteadyEnhancer::Prepared> SteadyEnhancer::prepare(
       });
     }
   }
-  parallel()(static_cast<int>(work.size()), [&](const int i) {
+  on_pool(pool_)(static_cast<int>(work.size()), [&](const int i) {
     stop.check();
     work[static_cast<std::size_t>(i)]();
   });
@@ -132,7 +121,7 @@ std::vector<Planes> SteadyEnhancer::run(const std::span<const EnhanceInput> batc
                                         const StopFlag& stop) {
   std::vector<Planes> results = inner_->run(batch, stop);
   const std::vector<Prepared> prepared = prepare(batch, stop);
-  const Parallel threads = parallel();
+  const Parallel threads = on_pool(pool_);
   for (std::size_t i = 0; i < batch.size(); ++i) {
     stop.check();
     const Relation& relation = stabilizer_.look_at(prepared[i].gray, threads);
@@ -169,6 +158,15 @@ std::string describe(const SteadyOptions& options) {
             ", edges " + number(mask.edges) + ", motion " + number(mask.motion);
   }
   return text;
+}
+
+Parallel on_pool(ThreadPool& pool) {
+  return [&pool](const int count, const std::function<void(int)>& piece) {
+    std::vector<ThreadPool::Task> tasks;
+    tasks.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) tasks.emplace_back([&piece, i](int) { piece(i); });
+    pool.run(tasks);
+  };
 }
 
 std::unique_ptr<Enhancer> make_steady_enhancer(std::unique_ptr<Enhancer> inner,

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "enhance/enhancer.h"
+#include "model/thread_pool.h"
+#include "temporal/parallel.h"
 #include "temporal/safe_region.h"
 #include "temporal/stabilizer.h"
 
@@ -21,6 +23,9 @@ struct SteadyOptions {
 
 // Everything that decides the result, one line; empty where nothing is done.
 std::string describe(const SteadyOptions& options);
+
+// Runs pieces on a pool, which must outlive it.
+Parallel on_pool(ThreadPool& pool);
 
 // An enhancer over another one. First each picture by itself: where the safe region says so, the
 // planes that are a network's (luma, or red, green and blue) are mixed with their interpolation by

@@ -228,10 +228,15 @@ void copy_stream_side_data(const AVStream& from, AVStream& to) {
       add_stream_side_data(to, data.type, {data.data, data.size});
 }
 
-double stream_rotation(const AVStream& stream) {
+const std::int32_t* display_matrix(const AVStream& stream) {
   const std::span<const std::uint8_t> data = stream_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX);
-  if (data.size() < 9 * sizeof(std::int32_t)) return 0.0;
-  return av_display_rotation_get(reinterpret_cast<const std::int32_t*>(data.data()));
+  if (data.size() < 9 * sizeof(std::int32_t)) return nullptr;
+  return reinterpret_cast<const std::int32_t*>(data.data());
+}
+
+double stream_rotation(const AVStream& stream) {
+  const std::int32_t* const matrix = display_matrix(stream);
+  return matrix != nullptr ? av_display_rotation_get(matrix) : 0.0;
 }
 
 const AVPixelFormat* encoder_formats(const AVCodec& codec) {

@@ -145,6 +145,8 @@ void add_stream_side_data(AVStream& stream, AVPacketSideDataType type,
                           std::span<const std::uint8_t> data);
 // Copies what describes the whole stream (rotation, mastering display, content light, ...).
 void copy_stream_side_data(const AVStream& from, AVStream& to);
+// Nine numbers of 16.16 and 2.30 bits (libavutil/display.h); null without them.
+const std::int32_t* display_matrix(const AVStream& stream);
 // Counter-clockwise rotation in degrees from the display matrix; 0 without one.
 double stream_rotation(const AVStream& stream);
 // Pixel formats an encoder takes; terminated by AV_PIX_FMT_NONE; null when it takes any.

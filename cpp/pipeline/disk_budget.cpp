@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "media/encoder.h"
+#include "pipeline/sealed_file.h"
 #include "pipeline/space.h"
 
 namespace streamvsr {
@@ -64,7 +65,7 @@ DiskBudget plan_budget(const BudgetBasis& basis, const SourceIndex& index,
                         (basis.duration + 2.0) * (kFragmentHeader + kFragmentTrack * basis.streams +
                                                   kCopiedEntry * basis.audio_packets);
   const double whole = input * (basis.ratio - 1.0) + static_cast<double>(DiskBudget::kSlack) -
-                       static_cast<double>(DiskBudget::kCheckpoints);
+                       static_cast<double>(kCheckpointBytes);
   const double pixels = static_cast<double>(basis.width) * basis.height;
   const double least =
       std::min(frames * pixels * kLeastBits / 8.0,
@@ -73,7 +74,7 @@ DiskBudget plan_budget(const BudgetBasis& basis, const SourceIndex& index,
       static_cast<double>(segment_ends.size()) * (kLeastKey + pixels * kLeastKeyBits / 8.0);
   if (whole - others < std::max(least, 1.0)) {
     const double ratio =
-        1.0 + std::max(0.0, others + least + static_cast<double>(DiskBudget::kCheckpoints) -
+        1.0 + std::max(0.0, others + least + static_cast<double>(kCheckpointBytes) -
                                 static_cast<double>(DiskBudget::kSlack)) /
                   std::max(1.0, input);
     const auto text = [](const double bytes) {

@@ -38,8 +38,6 @@ struct SegmentShare {
 // bytes.
 struct DiskBudget {
   static constexpr std::int64_t kSlack = 1 << 20;  // bytes beside the ratio
-  // A checkpoint and the one that replaces it.
-  static constexpr std::int64_t kCheckpoints = 2 * (std::int64_t{64} << 10);
 
   std::int64_t output_bytes = 0;          // of the finished file, at most; 0: there is no limit
   std::int64_t video_bytes = 0;           // of them, for the enhanced video's packets

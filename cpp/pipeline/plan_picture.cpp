@@ -29,9 +29,8 @@ AVColorSpace parse_matrix(const std::string& name) {
 // The turn that a display matrix asks for, where it is by right angles: a point (x, y) is shown at
 // (a x + c y, b x + d y).
 std::optional<Orientation> orientation_of(const AVStream& stream) {
-  const std::span<const std::uint8_t> data = stream_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX);
-  if (data.size() < 9 * sizeof(std::int32_t)) return Orientation{};
-  const auto* const matrix = reinterpret_cast<const std::int32_t*>(data.data());
+  const std::int32_t* const matrix = display_matrix(stream);
+  if (matrix == nullptr) return Orientation{};
   const std::int32_t a = matrix[0], b = matrix[1], c = matrix[3], d = matrix[4];
   if (a != 0 && d != 0 && b == 0 && c == 0 && std::abs(a) == std::abs(d))
     return Orientation{false, a < 0, d < 0};

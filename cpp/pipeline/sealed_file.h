@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace streamvsr {
@@ -14,6 +16,8 @@ struct SealedKind {
 };
 
 constexpr std::size_t kMostSealedBytes = 64 << 10;
+// What a checkpoint takes on the disk: itself and the one that replaces it.
+constexpr std::int64_t kCheckpointBytes = 2 * static_cast<std::int64_t>(kMostSealedBytes);
 
 // The file's text. entries: a JSON object in UTF-8, without "magic", "version" and "checksum".
 std::string seal(const SealedKind& kind, const std::string& entries);

@@ -22,8 +22,6 @@ namespace {
 // A container's own bytes: header and index, and what one frame adds to them.
 constexpr std::int64_t kContainerBytes = 64 << 10;
 constexpr std::int64_t kBytesPerFrame = 100;
-// Two checkpoints: one in place, one being written.
-constexpr std::int64_t kCheckpointBytes = 2 * static_cast<std::int64_t>(kMostSealedBytes);
 // No encoder's packets are larger than the samples by more than this, noise and headers included.
 constexpr double kMostOfRaw = 1.1;
 // What h264 and hevc write at their default crf: the source's own bits for every pixel of the

@@ -16,14 +16,8 @@ ffmpeg with libvmaf is found, VMAF; ours minus the other's, dB and points.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import importlib
-import json
 import os
-import re
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -114,36 +108,14 @@ def video_bytes(path: Path) -> int:
     return sum(int(packet["size"]) for packet in answer["packets"])
 
 
-def vmaf_program() -> str | None:
-    """An ffmpeg with libvmaf."""
-    candidates = [shutil.which("ffmpeg") or ""]
-    with contextlib.suppress(ImportError):
-        candidates.append(importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe())
-    for program in filter(None, candidates):
-        filters = subprocess.run([program, "-v", "error", "-filters"], capture_output=True)
-        if b"libvmaf" in filters.stdout:
-            return program
-    return None
-
-
-def quality(path: Path, reference: Path, vmaf: str | None) -> tuple[float, float]:
+def quality(path: Path, reference: Path) -> tuple[float, float]:
     """PSNR-Y, dB, and VMAF (0 where there is no program for it)."""
-    done = run(
-        ["ffmpeg", "-v", "info", "-nostdin", "-i", path, "-i", reference, "-lavfi",
-         "[0:v]settb=1/25,setpts=N[a];[1:v]settb=1/25,setpts=N[b];[a][b]psnr", "-f", "null", "-"]
-    )  # fmt: skip
-    found = re.search(r"PSNR y:([0-9.]+|inf)", done.stderr.decode())
-    assert found is not None
-    if vmaf is None:
-        return float(found[1]), 0.0
-    log = path.with_suffix(".json")
-    run(
-        [vmaf, "-v", "error", "-nostdin", "-i", path, "-i", reference, "-lavfi",
-         "[0:v]settb=1/25,setpts=N[a];[1:v]settb=1/25,setpts=N[b];"
-         f"[a][b]libvmaf=log_fmt=json:log_path={log}", "-f", "null", "-"]
-    )  # fmt: skip
-    mean: float = json.loads(log.read_text())["pooled_metrics"]["vmaf"]["mean"]
-    return float(found[1]), mean
+    found = streamvsr.compare(path, reference)
+    vmaf = found.metrics.get("vmaf")
+    return (
+        found.metrics["psnr"].overall["y"],
+        vmaf.overall["mean"] if vmaf is not None else 0.0,
+    )
 
 
 def beside(reference: Path, folder: Path, codec: str, wanted: int, seconds: float) -> Path:
@@ -171,9 +143,7 @@ def beside(reference: Path, folder: Path, codec: str, wanted: int, seconds: floa
     return path
 
 
-def compare(
-    source: Path, folder: Path, codec: str, held: Held, vmaf: str | None
-) -> tuple[float, float]:
+def compare(source: Path, folder: Path, codec: str, held: Held) -> tuple[float, float]:
     """Ours minus the encoder's own: PSNR-Y and VMAF at one size."""
     frames = folder / "frames.mkv"
     streamvsr.upscale(
@@ -182,7 +152,7 @@ def compare(
     )  # fmt: skip
     seconds = float(ffprobe(held.output)["format"]["duration"])
     own = beside(frames, folder, codec, video_bytes(held.output), seconds)
-    ours, theirs = quality(held.output, frames, vmaf), quality(own, frames, vmaf)
+    ours, theirs = quality(held.output, frames), quality(own, frames)
     print(
         f"    {video_bytes(held.output)} bytes, own {video_bytes(own)}: PSNR-Y {ours[0]:.2f} / "
         f"{theirs[0]:.2f}, VMAF {ours[1]:.2f} / {theirs[1]:.2f}"
@@ -201,7 +171,6 @@ def main() -> int:
     parser.add_argument("--part", type=float, default=0.6)
     parser.add_argument("--rate-control", action="store_true")
     o = parser.parse_args()
-    vmaf = vmaf_program() if o.rate_control else None
     uses: dict[str, list[float]] = {codec: [] for codec in o.codecs}
     gains: dict[str, list[tuple[float, float]]] = {codec: [] for codec in o.codecs}
     broken = 0
@@ -225,7 +194,7 @@ def main() -> int:
                 if held.bound:
                     uses[codec].append(held.use)
                 if held.bound and o.rate_control:
-                    gains[codec].append(compare(source, folder, codec, held, vmaf))
+                    gains[codec].append(compare(source, folder, codec, held))
                 held.output.unlink()
     for codec, values in uses.items():
         if values:

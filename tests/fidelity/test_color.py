@@ -156,6 +156,17 @@ def test_an_rgb_network_sees_the_colours_that_zscale_sees(case: Case, tmp_path: 
         assert abs(got.mean() - expected.mean()) < 0.05
 
 
+def test_both_engines_see_the_same_colours(tmp_path: Path) -> None:
+    """Samples repeated in red, green and blue: exact in fp32, so the files are the same."""
+    source = make_source(tmp_path / "in.mkv", Case())
+    network = rgb_network(tmp_path / "net.safetensors", 2)
+    rows, torch = (
+        upscale(source, tmp_path / f"{engine}.mkv", model=network, engine=engine, precision="fp32")
+        for engine in ("rows", "torch")
+    )
+    assert rows.read_bytes() == torch.read_bytes()
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_nothing_but_size_changes_where_nothing_was_asked(case: Case, tmp_path: Path) -> None:
     source = make_source(tmp_path / "in.mkv", case)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import streamvsr
 import torch
-from fidelity.test_color import rgb_network
 from helpers import cli, make_clip, run, streams
 from numpy.typing import NDArray
 from streamvsr import _core, api
@@ -363,16 +362,6 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, film: Path, what: 
 def test_a_missing_archive_is_named(tmp_path: Path, film: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.ts"):
         upscale(film, tmp_path / "out.mkv", tmp_path / "none.ts")
-
-
-def test_three_planes_see_what_the_rows_engine_sees(tmp_path: Path, film: Path) -> None:
-    """Samples repeated in red, green and blue: exact in fp32, so the files are the same."""
-    network = rgb_network(tmp_path / "net.safetensors", 2)
-    outputs = []
-    for engine in ("rows", "torch"):
-        outputs.append(tmp_path / f"{engine}.mkv")
-        upscale(film, outputs[-1], network, engine=engine, precision="fp32")
-    assert outputs[0].read_bytes() == outputs[1].read_bytes()
 
 
 def test_three_planes_of_an_archive_run_on_video(tmp_path: Path, film: Path) -> None:
