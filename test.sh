@@ -45,7 +45,8 @@ cpp_tests() {
     -DCMAKE_CXX_FLAGS_RELEASE=-O1 \
     -DSTREAMVSR_PYTHON=OFF -DSTREAMVSR_TESTS=ON -DSTREAMVSR_SANITIZE="$sanitizers" &&
     cmake --build "$folder" &&
-    "${runner[@]}" ctest --test-dir "$folder" --output-on-failure --no-tests=error
+    "${runner[@]}" ctest --test-dir "$folder" --output-on-failure --no-tests=error \
+      --stop-on-failure
 }
 
 check "ruff check" ruff check .
@@ -57,7 +58,8 @@ check "stub of the core" env PYTHON=python tools/make_stubs.sh --check
 check "C++, address and undefined" cpp_tests asan "address;undefined"
 check "C++, thread" cpp_tests tsan thread
 
-python -m pytest "$@" || failed+=(pytest)
+# Far above what it takes: a run that hangs says where it stands, and ends.
+timeout --foreground --signal=ABRT --kill-after=60 3600 python -m pytest "$@" || failed+=(pytest)
 
 say "total: $((SECONDS - start)) s"
 if ((${#failed[@]})); then

@@ -29,7 +29,7 @@ PathLike = str | os.PathLike[str]
 
 
 def run(
-    command: Sequence[str | os.PathLike[str]], stdin: bytes | None = None, timeout: float = 600
+    command: Sequence[str | os.PathLike[str]], stdin: bytes | None = None, timeout: float = 300
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs a program to its end; its stderr becomes the failure's message when it fails."""
     done = subprocess.run(

@@ -4,6 +4,7 @@
 
 #include "media/decoder_memory.h"
 #include "media/hash.h"
+#include "media/video_codec.h"
 
 namespace streamvsr {
 
@@ -34,36 +35,11 @@ void Decoder::open(const int threads) {
   if (input_) earlier_bytes_ += input_->format().pb->bytes_read;
   codec_.reset();
   input_ = std::make_unique<Input>(path_);
-  const int video = input_->video_index();
-  if (video < 0) throw Error(ErrorKind::kInput, "'" + path_ + "' has no video stream", path_);
-  input_->select_only(video);
-  const AVCodecParameters& parameters = *input_->stream(video).codecpar;
-  const AVCodec* const decoder = avcodec_find_decoder(parameters.codec_id);
-  if (decoder == nullptr)
-    throw Error(ErrorKind::kInput,
-                "'" + path_ + "': this FFmpeg has no decoder for the video codec '" +
-                    avcodec_get_name(parameters.codec_id) + "'",
-                path_);
-  codec_.reset(avcodec_alloc_context3(decoder));
-  if (!codec_) throw std::bad_alloc();
   codec_log_ = std::make_unique<LogSink>();
-  check(avcodec_parameters_to_context(codec_.get(), &parameters), "take the parameters of", path_);
-  codec_->opaque = codec_log_.get();
-  codec_->pkt_timebase = input_->stream(video).time_base;
-  const bool several = threads > 1 && parameters.codec_id != AV_CODEC_ID_H264;
-  codec_->thread_count = several ? threads : 1;
-  codec_->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
-  constexpr int kThreaded =
-      AV_CODEC_CAP_FRAME_THREADS | AV_CODEC_CAP_SLICE_THREADS | AV_CODEC_CAP_OTHER_THREADS;
-  parallel_ = several && (decoder->capabilities & kThreaded) != 0;
-  // Bit-exact: some inverse transforms have a quicker, different form on some processors.
-  codec_->flags |= AV_CODEC_FLAG_BITEXACT;
-  if (exports_quantisers(parameters.codec_id))
-    codec_->export_side_data |= AV_CODEC_EXPORT_DATA_VIDEO_ENC_PARAMS;
-  const LogSink::Scope scope(*codec_log_);
-  check(avcodec_open2(codec_.get(), decoder, nullptr), "open the decoder of", path_,
-        ErrorKind::kInput, codec_log_.get());
-  if (!strength_) strength_.emplace(parameters.codec_id, settings_.bits_per_pixel);
+  codec_ = open_video_codec(*input_, threads, *codec_log_);
+  input_->select_only(input_->video_index());
+  parallel_ = decodes_in_parallel(*codec_);
+  if (!strength_) strength_.emplace(codec_->codec_id, settings_.bits_per_pixel);
   packet_pending_ = flushed_ = drained_ = sought_ = false;
   return_errors_ = 0;
   packet_bytes_.clear();

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "media/hash.h"
+#include "media/video_codec.h"
 
 namespace streamvsr {
 
@@ -69,29 +70,18 @@ class SoughtReader {
   bool pending_ = false;
   bool refused_ = false;
   std::unique_ptr<Deinterlacer> deinterlacer_;  // since the first interlaced frame
-  std::optional<StrengthMeter> strength_;
+  StrengthMeter strength_;
   std::map<std::int64_t, int> packet_bytes_;  // of packets in the decoder, by pts
 };
 
 SoughtReader::SoughtReader(const std::string& path, const DecoderSettings& settings,
                            const StopFlag& stop)
-    : settings_(settings), stop_(stop), input_(path) {
+    : settings_(settings),
+      stop_(stop),
+      input_(path),
+      codec_(open_video_codec(input_, settings.threads, log_)),
+      strength_(codec_->codec_id, settings.bits_per_pixel) {
   input_.select_only(input_.video_index());
-  const AVCodecParameters& parameters = *stream().codecpar;
-  const AVCodec* const decoder = avcodec_find_decoder(parameters.codec_id);
-  codec_.reset(avcodec_alloc_context3(decoder));
-  if (!codec_) throw std::bad_alloc();
-  check(avcodec_parameters_to_context(codec_.get(), &parameters), "take the parameters of", path);
-  codec_->opaque = &log_;
-  codec_->pkt_timebase = stream().time_base;
-  codec_->thread_count = parameters.codec_id == AV_CODEC_ID_H264 ? 1 : settings.threads;
-  codec_->flags |= AV_CODEC_FLAG_BITEXACT;
-  if (exports_quantisers(parameters.codec_id))
-    codec_->export_side_data |= AV_CODEC_EXPORT_DATA_VIDEO_ENC_PARAMS;
-  const LogSink::Scope scope(log_);
-  check(avcodec_open2(codec_.get(), decoder, nullptr), "open the decoder of", path,
-        ErrorKind::kInput, &log_);
-  strength_.emplace(parameters.codec_id, settings.bits_per_pixel);
 }
 
 // One packet more into the decoder; false at the end.
@@ -148,7 +138,7 @@ float SoughtReader::strength_of(const AVFrame& frame) {
     bytes = it->second;
     packet_bytes_.erase(it);
   }
-  return strength_->next(frame, bytes);
+  return strength_.next(frame, bytes);
 }
 
 std::int64_t SoughtReader::end_of(const AVFrame& frame) const {

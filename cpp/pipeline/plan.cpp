@@ -274,41 +274,20 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   if (plan.config.decoder_threads == 0) plan.config.decoder_threads = cores;
 
   plan.watch.emplace(config.input);
-  const SourceIndex index = index_source(config.input, tick);
-  if (index.encrypted)
-    throw Error(ErrorKind::kInput, "'" + config.input + "' is encrypted; decrypt it first",
-                config.input);
-  plan.decoder.unique_times = index.unique_times;
+  const StopFlag never;
+  const Reading reading = plan_reading(input, tick, never, plan);
+  const SourceIndex& index = reading.index;
   const AVStream& stream = input.stream(input.video_index());
   plan.source_codec = avcodec_get_name(stream.codecpar->codec_id);
-  plan.time_base = stream.time_base;
-  plan.frame_rate = index.mean_rate(stream.time_base);
-  if (index.packets.size() < 2 && stream.avg_frame_rate.num > 0)
-    plan.frame_rate = stream.avg_frame_rate;
   plan.frames = static_cast<std::int64_t>(index.packets.size());
   plan.duration = static_cast<double>(plan.frames) / av_q2d(plan.frame_rate);
-  plan.decoder.threads = plan.config.decoder_threads;
-  plan.decoder.nominal_duration =
-      std::max<std::int64_t>(1, av_rescale_q(1, av_inv_q(plan.frame_rate), stream.time_base));
-
-  Decoder probe_decoder(config.input, probing_settings(config, input, plan));
-  if (!probe_decoder.next())
-    throw Error(ErrorKind::kInput,
-                "not one picture of '" + config.input + "' can be decoded" +
-                    (probe_decoder.damage_words().empty()
-                         ? ""
-                         : " (FFmpeg: " + probe_decoder.damage_words() + ")"),
-                config.input);
-  describe_source(input, probe_decoder, plan);
-  plan.decoder.bits_per_pixel =
-      index.bits_per_pixel(plan.source_format.width, plan.source_format.height);
 
   enhancer.check(plan.source_format, plan.color);
   describe_output(enhancer.output_format(plan.source_format), plan);
   for (std::string& warning : enhancer.warnings()) plan.warnings.push_back(std::move(warning));
   const double rate = av_q2d(plan.frame_rate);
   plan.fragment_frames = static_cast<int>(std::clamp(std::round(rate), 1.0, 1000.0));
-  share_memory(config, index, input, probe_decoder, enhancer, plan);
+  share_memory(config, index, input, reading.first, enhancer, plan);
   const Encoder trial(plan.encoder);
   plan.reorder_depth = trial.reorder_depth();
   plan.encoded = trial.parameters();

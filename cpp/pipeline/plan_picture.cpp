@@ -51,8 +51,7 @@ std::string joined(const std::vector<std::string>& names) {
   return all;
 }
 
-}  // namespace
-
+// For a decoder that looks at the first picture.
 DecoderSettings probing_settings(const JobConfig& config, const Input& input, JobPlan& plan) {
   DecoderSettings& settings = plan.decoder;
   settings.interlaced = parse_interlaced(config.interlaced);
@@ -72,6 +71,7 @@ DecoderSettings probing_settings(const JobConfig& config, const Input& input, Jo
   return probing;
 }
 
+// From a decoder that has handed out its first picture.
 void describe_source(const Input& input, const Decoder& decoder, JobPlan& plan) {
   const AVStream& stream = input.stream(input.video_index());
   const AVFrame& first = *decoder.first_frame();
@@ -115,6 +115,35 @@ void describe_source(const Input& input, const Decoder& decoder, JobPlan& plan) 
   if (decoder.met_interlaced() && plan.decoder.interlaced == Interlaced::kKeep)
     plan.warnings.push_back(
         "the source is interlaced: its pictures are enhanced as if they were progressive");
+}
+
+}  // namespace
+
+Reading plan_reading(const Input& input, const PlanningTick& tick, const StopFlag& stop,
+                     JobPlan& plan) {
+  const std::string& path = input.path();
+  SourceIndex index = index_source(path, tick);
+  if (index.encrypted)
+    throw Error(ErrorKind::kInput, "'" + path + "' is encrypted; decrypt it first", path);
+  const AVStream& stream = input.stream(input.video_index());
+  plan.time_base = stream.time_base;
+  plan.frame_rate = index.mean_rate(stream.time_base);
+  if (index.packets.size() < 2 && stream.avg_frame_rate.num > 0)
+    plan.frame_rate = stream.avg_frame_rate;
+  plan.decoder.threads = plan.config.decoder_threads;
+  plan.decoder.unique_times = index.unique_times;
+  plan.decoder.nominal_duration =
+      std::max<std::int64_t>(1, av_rescale_q(1, av_inv_q(plan.frame_rate), stream.time_base));
+  Decoder first(path, probing_settings(plan.config, input, plan), stop);
+  if (!first.next())
+    throw Error(ErrorKind::kInput,
+                "not one picture of '" + path + "' can be decoded" +
+                    (first.damage_words().empty() ? "" : " (FFmpeg: " + first.damage_words() + ")"),
+                path);
+  describe_source(input, first, plan);
+  plan.decoder.bits_per_pixel =
+      index.bits_per_pixel(plan.source_format.width, plan.source_format.height);
+  return {std::move(index), std::move(first)};
 }
 
 PlaneFormat output_size(const JobConfig& config, const PlaneFormat& enhanced, PlaneFormat format) {

@@ -7,12 +7,16 @@
 
 namespace streamvsr {
 
-// For a decoder that looks at the first picture. Adds what a user should know to the plan.
-DecoderSettings probing_settings(const JobConfig& config, const Input& input, JobPlan& plan);
+// How a source will be read.
+struct Reading {
+  SourceIndex index;
+  Decoder first;  // has handed out the first picture
+};
 
-// From a decoder that has handed out its first picture: the decoder's settings, the source's format
-// and colour, the encoder's tags.
-void describe_source(const Input& input, const Decoder& decoder, JobPlan& plan);
+// From a plan with its configuration, the decoder's threads among it: the decoder's settings, the
+// source's times, format and colour, the encoder's tags, and what a user should know of them.
+Reading plan_reading(const Input& input, const PlanningTick& tick, const StopFlag& stop,
+                     JobPlan& plan);
 
 // The encoder's settings, for pictures that describe_source() described, enhanced to this format.
 void describe_output(const PlaneFormat& enhanced, JobPlan& plan);

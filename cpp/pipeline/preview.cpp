@@ -41,31 +41,6 @@ Error nothing_shown(const std::string& path, const double at, const double end) 
                path);
 }
 
-// What a job's decoder is told.
-JobPlan plan_reading(const JobConfig& config, const Input& input, const Enhancer& enhancer,
-                     const PlanningTick& tick, const StopFlag& stop) {
-  const AVStream& stream = input.stream(input.video_index());
-  const SourceIndex index = index_source(config.input, tick);
-  if (index.encrypted)
-    throw Error(ErrorKind::kInput, "'" + config.input + "' is encrypted; decrypt it first",
-                config.input);
-  JobPlan plan;
-  plan.config = config;
-  plan.decoder.threads = config.decoder_threads > 0 ? config.decoder_threads : usable_cores();
-  plan.decoder.unique_times = index.unique_times;
-  plan.decoder.nominal_duration = std::max<std::int64_t>(
-      1, av_rescale_q(1, av_inv_q(index.mean_rate(stream.time_base)), stream.time_base));
-  Decoder first(config.input, probing_settings(config, input, plan), stop);
-  if (!first.next())
-    throw Error(ErrorKind::kInput, "not one picture of '" + config.input + "' can be decoded",
-                config.input);
-  describe_source(input, first, plan);
-  plan.decoder.bits_per_pixel =
-      index.bits_per_pixel(plan.source_format.width, plan.source_format.height);
-  enhancer.check(plan.source_format, plan.color);
-  return plan;
-}
-
 void make_displayed(ColorDescription color, PreviewPicture& preview) {
   PlaneFormat display = preview.enhanced.format();
   if (!known_matrix(color.matrix)) {
@@ -103,7 +78,11 @@ PreviewPicture preview_picture(const JobConfig& config, const double at, Enhance
   if (constexpr double kSlack = 1.0; end >= 0.0 && at >= end + kSlack)
     throw nothing_shown(path, at, end);
 
-  JobPlan plan = plan_reading(config, input, enhancer, tick, stop);
+  JobPlan plan;
+  plan.config = config;
+  if (config.decoder_threads == 0) plan.config.decoder_threads = usable_cores();
+  plan_reading(input, tick, stop, plan);
+  enhancer.check(plan.source_format, plan.color);
   // A time that was written in decimals may lie a little before the picture it means.
   constexpr double kLittle = 1e-3;
   const auto time = static_cast<std::int64_t>(std::floor((start + at) / tick_seconds + kLittle));

@@ -180,7 +180,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 _EVEN = st.integers(8, 100).map(lambda half: 2 * half)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(width=st.none() | _EVEN, height=st.none() | _EVEN)
 def test_any_size_keeps_the_shape_that_is_seen(
     small: Path, width: int | None, height: int | None

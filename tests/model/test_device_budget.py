@@ -110,7 +110,7 @@ def picture(width: int, height: int, seed: int = 0) -> Plane:
     return np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(
     name=st.sampled_from(sorted(NETWORKS)),
     width=st.integers(120, 420),

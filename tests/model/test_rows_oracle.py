@@ -110,9 +110,7 @@ SIZES = st.tuples(st.integers(1, 40), st.integers(1, 20)) | st.sampled_from(
 
 
 @KERNELS
-@settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     net=networks(),
     size=SIZES,
@@ -140,9 +138,7 @@ def test_random_networks(
     )  # fmt: skip
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     net=networks(), size=st.tuples(st.integers(1, 40), st.integers(1, 40)), seed=st.integers(0, 9)
 )

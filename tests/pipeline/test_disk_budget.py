@@ -19,7 +19,7 @@ FAST: dict[str, Any] = {"model": "nearest", "encoder_preset": "ultrafast", "segm
 MIB = 1 << 20
 _CASES = int(os.environ.get("STREAMVSR_PROPERTIES", "1"))
 _LOOK = settings(
-    max_examples=10 * _CASES, deadline=None,
+    max_examples=10 * _CASES,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 

@@ -210,9 +210,7 @@ def _estimate(clip: Path, **config: Any) -> int:
     return round(1e9 * usage["estimated_output_gb"])
 
 
-_LOOK = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+_LOOK = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _RANDOM = ("-vf", "geq=lum=random(1)*256:cb=random(2)*256:cr=random(3)*256")
 
 

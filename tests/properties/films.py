@@ -19,7 +19,6 @@ def examples(number: int) -> settings:
     """Settings for a test that runs whole jobs."""
     return settings(
         max_examples=number * SAMPLES,
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     )
 

@@ -138,7 +138,7 @@ _steps = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(_steps, st.integers(1, 1500))
 def test_it_is_a_dictionary_with_a_limit(steps: list[tuple[str, int, int]], kilobytes: int) -> None:
     buffer = MemoryFrameBuffer(kilobytes / 1024)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from helpers import REPO
 from host_application import SHIPPED_YAML, shipped_config
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from streamvsr.config import ENCODER_PRESETS, StreamingConfig
 from streamvsr.errors import ConfigError, InputNotFoundError
@@ -124,7 +124,6 @@ def test_every_key_is_drawn() -> None:
     assert sorted(VALUES) == sorted(PATHS)
 
 
-@settings(deadline=None)
 @given(known=_some, foreign=_foreign, rate=st.floats(1, 240))
 def test_any_configuration_is_accounted_for(
     known: dict[str, Any], foreign: dict[str, Any], rate: float

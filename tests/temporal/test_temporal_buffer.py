@@ -137,7 +137,7 @@ def test_every_kind_of_frame_comes_back_as_it_went(kind: str, planes: int) -> No
     assert energy(values(steady), truth) < 0.7 * energy(values(given_frame), truth)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     height=st.integers(1, 40),
     width=st.integers(1, 40),
