@@ -8,5 +8,5 @@ from faults.jobs import Bench
 
 
 def test_damage_repeats(bench: Bench, seed: int, times: float, every_container: str) -> None:
-    counts = run_all(damage.tasks(bench, every_container, seed, int(6 * times)))
+    counts = run_all(damage.tasks(bench, every_container, seed, int(4 * times)))
     assert counts["processed"] > 0

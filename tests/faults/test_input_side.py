@@ -8,10 +8,10 @@ from faults.jobs import Bench
 
 
 def test_an_input_that_changes(bench: Bench, seed: int, times: float, every_container: str) -> None:
-    run_all(input_side.changed(bench, every_container, seed, int(15 * times)))
+    run_all(input_side.changed(bench, every_container, seed, int(8 * times)))
 
 
 def test_an_input_that_cannot_be_read(
     bench: Bench, seed: int, times: float, every_container: str
 ) -> None:
-    run_all(input_side.unreadable(bench, every_container, seed, int(15 * times)))
+    run_all(input_side.unreadable(bench, every_container, seed, int(8 * times)))

@@ -18,16 +18,16 @@ SHORT = JOBS["short"]
 
 
 def test_every_call_fails(bench: Bench, seed: int, times: float, every_container: str) -> None:
-    counts = run_all(failing.every_error(bench, every_container, seed, int(36 * times)))
-    assert counts["refused"] >= 20
+    counts = run_all(failing.every_error(bench, every_container, seed, int(18 * times)))
+    assert counts["refused"] >= 8
 
 
 def test_a_disk_that_stays_full(bench: Bench, times: float, every_container: str) -> None:
-    run_all(failing.full_disk(bench, every_container, 4 if times <= 1 else 1))
+    run_all(failing.full_disk(bench, every_container, 8 if times <= 1 else 1))
 
 
 def test_errors_in_a_rerun(bench: Bench, seed: int, times: float, every_container: str) -> None:
-    count = int(10 * times)
+    count = int(5 * times)
     run_all(failing.rerun_fails(bench, every_container, seed, count))
     run_all(failing.reads_fail(bench, every_container, seed, count))
 
@@ -35,7 +35,7 @@ def test_errors_in_a_rerun(bench: Bench, seed: int, times: float, every_containe
 def test_what_nobody_must_notice(
     bench: Bench, seed: int, times: float, every_container: str
 ) -> None:
-    run_all(failing.unnoticed(bench, every_container, seed, int(16 * times)))
+    run_all(failing.unnoticed(bench, every_container, seed, int(8 * times)))
 
 
 def test_a_file_system_without_rename_noreplace(bench: Bench, every_container: str) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import streamvsr
-from helpers import cli, decoder_complaints, listing, make_clip, numbers, streams
+from helpers import busy_processor, cli, decoder_complaints, listing, make_clip, numbers, streams
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from streamvsr import StreamingVideoProcessor, errors
@@ -118,15 +116,9 @@ def test_the_same_bytes_every_time(tmp_path: Path, codec: str) -> None:
     config: dict[str, Any] = {**FAST, "codec": codec, "disk_ratio": 1.05, "encoder_threads": 2}
     streamvsr.upscale(clip, tmp_path / "whole.mp4", **config)
     whole = (tmp_path / "whole.mp4").read_bytes()
-    # That sleeps now and then: on small virtual machines loops that never do starve all else.
-    busy = "import time\nwhile True:\n sum(range(200000)); time.sleep(0.002)"
-    load = subprocess.Popen([sys.executable, "-c", busy])
-    try:
+    with busy_processor():
         again = {**config, "compute_threads": 1, "decoder_threads": 3}
         streamvsr.upscale(clip, tmp_path / "again.mp4", **again)
-    finally:
-        load.kill()
-        load.wait()
     assert (tmp_path / "again.mp4").read_bytes() == whole
 
     # Stopped by a file size limit behind each segment in turn, and gone on with.

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -141,10 +142,11 @@ def test_the_first_program_that_can_is_used(
 
 
 def _children(pid: int) -> list[int]:
+    """The ffmpeg programs that a process started."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += [int(word) for word in (task / "children").read_text().split()]
-    return found
+    return [child for child in found if b"ffmpeg" in _words(child).split(b"\0")[0]]
 
 
 def _written_files(pid: int) -> set[str]:
@@ -216,6 +218,7 @@ def test_a_signal_ends_the_program_too(
         running: list[int] = []
         while not running and process.poll() is None:
             running = [pid for pid in _children(process.pid) if b"libvmaf=" in _words(pid)]
+            time.sleep(0.005)
         assert running
         os.kill(process.pid, number)  # to it alone, as a terminal would not
         _, said = process.communicate(timeout=60)
