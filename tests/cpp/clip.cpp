@@ -1,10 +1,8 @@
 #include "clip.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -14,27 +12,6 @@ namespace streamvsr::test {
 
 namespace {
 constexpr int kBits = 8;
-}
-
-TemporaryFolder::TemporaryFolder() {
-  static std::atomic<int> count{0};
-  path_ = std::filesystem::temp_directory_path() /
-          ("streamvsr_test_" + std::to_string(::getpid()) + "_" + std::to_string(count++));
-  std::filesystem::create_directories(path_);
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-int TemporaryFolder::files() const {
-  int count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(path_)) {
-    static_cast<void>(entry);
-    ++count;
-  }
-  return count;
 }
 
 void run_command(const std::string& command) {

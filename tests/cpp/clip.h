@@ -3,26 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 
 #include "color/planes.h"
+#include "temporary_folder.h"
 
 namespace streamvsr::test {
-
-// Purpose: a folder of its own for one test, removed with it.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  int files() const;
-
- private:
-  std::filesystem::path path_;
-};
 
 struct ClipOptions {
   int width = 64, height = 48, frames = 30, rate = 25;

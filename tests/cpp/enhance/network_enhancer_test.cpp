@@ -8,11 +8,12 @@
 #include "color/convert.h"
 #include "model/network_file.h"
 #include "model/rows.h"
+#include "temporary_folder.h"
 
 namespace streamvsr {
 namespace {
 
-using testing::Folder;
+using test::TemporaryFolder;
 using testing::NetFile;
 
 NetFile luma_net() {
@@ -104,7 +105,7 @@ Planes enhance(Enhancer& enhancer, const Planes& source, const float strength = 
 }
 
 TEST_CASE("luma by the network, chroma and alpha by the resampler, in every format") {
-  Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("net", luma_net().bytes());
   const auto enhancer = enhancer_of(path, 2);
   CHECK(enhancer->scale() == 2);
@@ -123,14 +124,14 @@ TEST_CASE("luma by the network, chroma and alpha by the resampler, in every form
 }
 
 TEST_CASE("the codec strength reaches the network") {
-  Folder folder;
+  const TemporaryFolder folder;
   const auto enhancer = enhancer_of(folder.write("net", luma_net().bytes()));
   const Planes source = noise({20, 20, 1, 0, 0, 8, false}, 4);
   CHECK_FALSE(same(enhance(*enhancer, source, 0.0F), enhance(*enhancer, source, 0.8F)));
 }
 
 TEST_CASE("a luma network goes over each plane of an RGB picture") {
-  Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("net", luma_net().bytes());
   const Planes source = noise({20, 14, 4, 0, 0, 8, true}, 4);
   const Planes result = enhance(*enhancer_of(path), source);
@@ -141,7 +142,7 @@ TEST_CASE("a luma network goes over each plane of an RGB picture") {
 }
 
 TEST_CASE("an RGB network takes R, G, B and gives them back in their planes") {
-  Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("net", rgb_net().bytes());
   const auto enhancer = enhancer_of(path);
   const Planes source = noise({20, 14, 3, 0, 0, 8, true}, 4);
@@ -150,7 +151,7 @@ TEST_CASE("an RGB network takes R, G, B and gives them back in their planes") {
 }
 
 TEST_CASE("an RGB network sees luma and chroma as RGB of 16 bits, twice where it runs twice") {
-  Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("net", rgb_net().bytes());
   const ColorDescription rgb{ColorDescription::kRgb, true};
   for (const int passes : {1, 2}) {
@@ -183,7 +184,7 @@ TEST_CASE("an RGB network sees luma and chroma as RGB of 16 bits, twice where it
 }
 
 TEST_CASE("two passes are the network twice, the second told of no codec") {
-  Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("net", luma_net().bytes());
   const auto once = enhancer_of(path);
   const auto twice = enhancer_of(path, 2, 2);
@@ -201,7 +202,7 @@ TEST_CASE("two passes are the network twice, the second told of no codec") {
 }
 
 TEST_CASE("batches of mixed pictures, with any threads, give what each picture gives alone") {
-  Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("net", luma_net().bytes());
   std::vector<Planes> sources;
   for (unsigned i = 0; i < 7; ++i) {
@@ -224,7 +225,7 @@ TEST_CASE("batches of mixed pictures, with any threads, give what each picture g
 }
 
 TEST_CASE("a stop ends the work") {
-  Folder folder;
+  const TemporaryFolder folder;
   const auto enhancer = enhancer_of(folder.write("net", luma_net().bytes()), 2);
   const Planes source = noise({20, 20, 3, 1, 1, 8, false}, 4);
   const EnhanceInput input{&source};
@@ -235,7 +236,7 @@ TEST_CASE("a stop ends the work") {
 }
 
 TEST_CASE("the scale decides how many passes there are where nobody else does") {
-  Folder folder;
+  const TemporaryFolder folder;
   EnhancerOptions options;
   options.network_path = folder.write("net", luma_net().bytes());
   options.passes = 0;
@@ -247,7 +248,7 @@ TEST_CASE("the scale decides how many passes there are where nobody else does") 
 }
 
 TEST_CASE("a device that the rows engine does not know is warned of, a precision refused") {
-  Folder folder;
+  const TemporaryFolder folder;
   EnhancerOptions options;
   options.network_path = folder.write("net", luma_net().bytes());
   CHECK(make_network_enhancer(options)->warnings().empty());
@@ -258,7 +259,7 @@ TEST_CASE("a device that the rows engine does not know is warned of, a precision
 }
 
 TEST_CASE("a TorchScript archive without torch is refused by name") {
-  Folder folder;
+  const TemporaryFolder folder;
   EnhancerOptions options;
   options.network_path = folder.write("net.ts", "no archive");
   options.passes = 0;

@@ -1,13 +1,9 @@
 // Network files made by tests, and the network computed the long way round.
 #pragma once
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -15,31 +11,6 @@
 #include <vector>
 
 namespace streamvsr::testing {
-
-// A folder that goes with the test.
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/streamvsr-test-XXXXXX";
-    path_ = mkdtemp(name);
-  }
-  ~Folder() {
-    for (const std::string& file : files_) unlink(file.c_str());
-    rmdir(path_.c_str());
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string write(const std::string& name, const std::string& bytes) {
-    files_.push_back(path_ + "/" + name);
-    std::ofstream(files_.back(), std::ios::binary) << bytes;
-    return files_.back();
-  }
-
- private:
-  std::string path_;
-  std::vector<std::string> files_;
-};
 
 struct RawTensor {
   std::vector<std::int64_t> shape;

@@ -9,12 +9,13 @@
 
 #include "base/error.h"
 #include "model/network_file.h"
+#include "temporary_folder.h"
 
 namespace streamvsr {
 namespace {
 
 using nlohmann::json;
-using testing::Folder;
+using test::TemporaryFolder;
 using testing::NetFile;
 
 NetFile good() {
@@ -30,7 +31,7 @@ NetFile good() {
 
 // What reading says of these bytes; empty when they are accepted.
 std::string refusal(const std::string& bytes) {
-  Folder folder;
+  const TemporaryFolder folder;
   const std::string path = folder.write("net.safetensors", bytes);
   try {
     read_network(path);
@@ -60,7 +61,7 @@ bool says(const std::string& message, const std::string& part) {
 }
 
 TEST_CASE("a good file is read as it was written") {
-  Folder folder;
+  const TemporaryFolder folder;
   const Network network = read_network(folder.write("a", good().bytes()));
   CHECK(network.name == "test");
   CHECK(network.scale == 2);
@@ -86,7 +87,7 @@ TEST_CASE("half and bfloat16 tensors are widened exactly") {
     body.append(reinterpret_cast<const char*>(&weight), 2);
     top["b0"] = {{"dtype", dtype}, {"shape", {1}}, {"data_offsets", {0, 2}}};
     top["w0"] = {{"dtype", dtype}, {"shape", {1, 1, 1, 1}}, {"data_offsets", {2, 4}}};
-    Folder folder;
+    const TemporaryFolder folder;
     const Network network = read_network(folder.write("a", NetFile::container(top, body)));
     CHECK(network.layers[0].weight.values[0] == -1.5F);
     CHECK(network.layers[0].bias.values[0] == (dtype == "F16" ? 0x1p-24F : 0.25F));
@@ -116,7 +117,7 @@ TEST_CASE("every truncation is refused") {
 TEST_CASE("random damage is refused or read, and never worse") {
   const std::string bytes = good().bytes();
   std::mt19937 random(7);
-  Folder folder;
+  const TemporaryFolder folder;
   for (int i = 0; i < 3000; ++i) {
     std::string damaged = bytes;
     const int hits = 1 + static_cast<int>(random() % 4);

@@ -6,12 +6,13 @@
 
 #include "base/error.h"
 #include "model/network_file.h"
+#include "temporary_folder.h"
 
 namespace streamvsr {
 namespace {
 
+using test::TemporaryFolder;
 using testing::compute;
-using testing::Folder;
 using testing::NetFile;
 using testing::Stack;
 
@@ -97,7 +98,7 @@ std::vector<Codes> run(RowsEngine& engine, const std::vector<Codes>& sources,
 }
 
 Network network(const NetFile& net) {
-  Folder folder;
+  const TemporaryFolder folder;
   return read_network(folder.write("net", net.bytes()));
 }
 

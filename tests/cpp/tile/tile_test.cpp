@@ -10,12 +10,15 @@
 #include <thread>
 #include <vector>
 
+#include "temporary_folder.h"
 #include "tile/cut.h"
 #include "tile/memory_cache.h"
 #include "tile/planner.h"
 
 namespace streamvsr {
 namespace {
+
+using test::TemporaryFolder;
 
 CutNeeds random_needs(std::mt19937& random) {
   CutNeeds needs;
@@ -138,15 +141,6 @@ TEST_CASE("no measurement lies above the model") {
   CHECK_FALSE(fit({}).known());
 }
 
-struct Folder {
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "streamvsr_test_XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
 Learned something() {
   Learned learned;
   learned.model = {12345.5, 0.1};
@@ -166,8 +160,8 @@ bool same(const Learned& a, const Learned& b) {
 }
 
 TEST_CASE("what was learned is remembered, by key") {
-  const Folder folder;
-  const std::string inner = folder.path + "/not/yet";
+  const TemporaryFolder folder;
+  const std::string inner = folder.path() + "/not/yet";
   CHECK_FALSE(recall(inner, "key"));
   remember(inner, "key", something());
   REQUIRE(recall(inner, "key"));
@@ -185,14 +179,14 @@ TEST_CASE("what was learned is remembered, by key") {
 }
 
 TEST_CASE("a file that is torn or changed in any place is as if it were not there") {
-  const Folder folder;
-  remember(folder.path, "key", something());
-  const auto path = std::filesystem::directory_iterator(folder.path)->path();
+  const TemporaryFolder folder;
+  remember(folder.path(), "key", something());
+  const auto path = std::filesystem::directory_iterator(folder.path())->path();
   std::ifstream in(path, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(in)), {});
   const auto with = [&](const std::string& content) {
     std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
-    return recall(folder.path, "key").has_value();
+    return recall(folder.path(), "key").has_value();
   };
   CHECK(with(text));
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -205,19 +199,19 @@ TEST_CASE("a file that is torn or changed in any place is as if it were not ther
 }
 
 TEST_CASE("several writers leave one whole file") {
-  const Folder folder;
+  const TemporaryFolder folder;
   std::vector<std::jthread> writers;
   for (int i = 0; i < 4; ++i)
     writers.emplace_back([&folder, i] {
       for (int k = 0; k < 50; ++k) {
         Learned learned = something();
         learned.model.fixed = i;
-        remember(folder.path, "key", learned);
-        CHECK(recall(folder.path, "key"));
+        remember(folder.path(), "key", learned);
+        CHECK(recall(folder.path(), "key"));
       }
     });
   writers.clear();
-  CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == 1);
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
 }
 
 }  // namespace
