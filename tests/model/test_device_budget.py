@@ -4,6 +4,8 @@ out at every place it can."""
 from __future__ import annotations
 
 import gc
+import resource
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -241,6 +243,24 @@ def test_memory_that_runs_out_anywhere_loses_no_picture(
         assert "values stay the same" in note
     assert nth > 10
     assert plans == ({(1, 1, 2)} if batch > 1 else {(3, 1, 1)})
+
+
+def test_blocks_are_used_again(archives: dict[str, Path]) -> None:
+    """The kernel clears no new pages for a picture like those before, in whatever thread."""
+    held = engine(archives["plain16"])
+    source = [picture(900, 600)]
+    faults = []
+
+    def pictures() -> None:
+        for _ in range(6):
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            held.run(source)
+            faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+    thread = threading.Thread(target=pictures)
+    thread.start()
+    thread.join()
+    assert max(faults[2:]) < held.use.memory.peak / resource.getpagesize(), faults
 
 
 def _fail_always(held: _core.TorchEngine, source: Plane) -> None:

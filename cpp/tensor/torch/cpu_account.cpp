@@ -10,8 +10,10 @@
 #include <c10/core/CPUAllocator.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <deque>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -23,6 +25,9 @@ namespace streamvsr {
 namespace {
 
 const auto kScopeKind = c10::DebugInfoKind::INFERENCE_CONTEXT;
+
+// Smaller blocks stay with malloc.
+constexpr std::size_t kLeastSpare = 128 * 1024;
 
 double mib(const std::size_t bytes) { return static_cast<double>(bytes) / 1048576.0; }
 
@@ -45,6 +50,34 @@ class Figures final : public c10::DebugInfoBase, public std::enable_shared_from_
     raise(recent_peak_, held + bytes);
   }
   void remove(const std::size_t bytes) { held_.fetch_sub(bytes); }
+
+  // A spare block of this size; null where there is none. See Note [spare blocks].
+  c10::DataPtr take_spare(const std::size_t bytes) {
+    if (bytes < kLeastSpare) return {};
+    const std::lock_guard<std::mutex> lock(spare_mutex_);
+    const auto found = std::find_if(spares_.rbegin(), spares_.rend(),
+                                    [bytes](const Spare& spare) { return spare.bytes == bytes; });
+    if (found == spares_.rend()) return {};
+    c10::DataPtr data = std::move(found->data);
+    spare_bytes_ -= bytes;
+    spares_.erase(std::next(found).base());
+    return data;
+  }
+  // Keeps a block that was freed.
+  void keep_spare(const std::size_t bytes, c10::DataPtr data) {
+    if (bytes < kLeastSpare) return;
+    const std::lock_guard<std::mutex> lock(spare_mutex_);
+    spares_.push_back({bytes, std::move(data)});
+    spare_bytes_ += bytes;
+  }
+  // Frees the spare blocks that waited longest, until all fits under the peak.
+  void trim_spares() {
+    const std::lock_guard<std::mutex> lock(spare_mutex_);
+    while (!spares_.empty() && held_.load() + spare_bytes_ > peak_.load()) {
+      spare_bytes_ -= spares_.front().bytes;
+      spares_.pop_front();
+    }
+  }
   void fail_in(const std::int64_t nth) { fail_in_ = nth; }
   std::size_t take_peak() { return recent_peak_.exchange(held_.load()); }
   DeviceMemory memory() const { return {limit_, 0, held_.load(), peak_.load()}; }
@@ -61,6 +94,13 @@ class Figures final : public c10::DebugInfoBase, public std::enable_shared_from_
   std::atomic<std::size_t> peak_{0};
   std::atomic<std::size_t> recent_peak_{0};
   std::atomic<std::int64_t> fail_in_{0};
+  struct Spare {
+    std::size_t bytes = 0;
+    c10::DataPtr data;
+  };
+  std::mutex spare_mutex_;
+  std::deque<Spare> spares_;     // guarded by spare_mutex_, as is:
+  std::size_t spare_bytes_ = 0;  // of all of them
 };
 
 // Purpose: see Note [who is counted]. Thread-safety: all calls from any thread. Ownership: lives as
@@ -83,9 +123,11 @@ class CountingAllocator final : public c10::Allocator {
   c10::DataPtr allocate(const std::size_t bytes) override {
     auto* const figures = static_cast<Figures*>(c10::ThreadLocalDebugInfo::get(kScopeKind));
     if (figures == nullptr || bytes == 0) return inner_.allocate(bytes);
+    c10::DataPtr data = figures->take_spare(bytes);
     figures->add(bytes);
+    figures->trim_spares();
     try {
-      c10::DataPtr data = inner_.allocate(bytes);
+      if (!data) data = inner_.allocate(bytes);
       void* const address = data.get();
       Shard& shard = shard_of(address);
       const std::lock_guard<std::mutex> lock(shard.mutex);
@@ -130,8 +172,8 @@ class CountingAllocator final : public c10::Allocator {
     if (block.figures == nullptr) {
       self.inner_.raw_deallocate(address);
     } else {
-      block.data.clear();
       block.figures->remove(block.bytes);
+      block.figures->keep_spare(block.bytes, std::move(block.data));
     }
   }
   Shard& shard_of(const void* const address) {
