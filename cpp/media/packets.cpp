@@ -18,20 +18,6 @@ AVRational output_base(const AVStream& from, const Container container) {
   return {1, from.time_base.den};
 }
 
-// AAC from broadcast carries a header in every packet, which MP4 keeps once.
-BsfPtr make_filter(const AVStream& from) {
-  if (from.codecpar->codec_id != AV_CODEC_ID_AAC || from.codecpar->extradata_size > 0)
-    return nullptr;
-  const AVBitStreamFilter* const filter = av_bsf_get_by_name("aac_adtstoasc");
-  AVBSFContext* context = nullptr;
-  if (filter == nullptr || av_bsf_alloc(filter, &context) < 0) throw std::bad_alloc();
-  BsfPtr owned(context);
-  if (avcodec_parameters_copy(context->par_in, from.codecpar) < 0) throw std::bad_alloc();
-  context->time_base_in = from.time_base;
-  check(av_bsf_init(context), "set up the filter of", "AAC");
-  return owned;
-}
-
 }  // namespace
 
 PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& streams,
@@ -59,7 +45,8 @@ PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& strea
           planned.action == StreamAction::kToSubRip ? AV_CODEC_ID_SUBRIP : AV_CODEC_ID_MOV_TEXT);
       stream.base = {1, 1000};
     }
-    if (copied && container != Container::kMkv) stream.filter = make_filter(from);
+    if (copied && lacks_aac_header(*from.codecpar))
+      stream.adts = std::make_unique<AdtsFilter>(from);
     if (container == Container::kMkv)
       stream.delay = av_rescale_q(matroska_delay(from), from.time_base, stream.base);
     stream.timed_text = planned.action == StreamAction::kToMovText ||
@@ -96,11 +83,8 @@ bool PacketSource::read_one() {
   } else {
     packet = make_packet();
     av_packet_move_ref(packet.get(), packet_.get());
-    if (stream.filter) {
-      // One packet in, one out; a damaged one is left out.
-      if (av_bsf_send_packet(stream.filter.get(), packet.get()) < 0) return true;
-      if (av_bsf_receive_packet(stream.filter.get(), packet.get()) < 0) return true;
-    }
+    // A damaged one is left out.
+    if (stream.adts && !take_header(*stream.adts, *packet)) return true;
     if (packet->dts == AV_NOPTS_VALUE) packet->dts = packet->pts;
   }
   if (!stream.converter) av_packet_rescale_ts(packet.get(), from, stream.base);
@@ -117,6 +101,14 @@ bool PacketSource::read_one() {
   if (stream.timed_text) fill_gap(stream, *packet);
   stream.pending.push_back({std::move(packet), place_});
   return true;
+}
+
+// Matroska's muxer takes the headers off by itself, and must not be given what it would fail on.
+bool PacketSource::take_header(AdtsFilter& filter, AVPacket& packet) const {
+  if (container_ != Container::kMkv) return filter.run(packet);
+  const PacketPtr copy = make_packet();
+  if (av_packet_ref(copy.get(), &packet) < 0) throw std::bad_alloc();
+  return filter.run(*copy);
 }
 
 void PacketSource::place_in_time(Stream& stream, AVPacket& packet) {
@@ -270,7 +262,7 @@ std::int64_t PacketSource::next_time() {
 void PacketSource::pull_first_audio(std::vector<OutPacket>& out) {
   for (Stream& s : streams_) {
     const AVCodecID codec = input_.stream(s.planned.input).codecpar->codec_id;
-    if (s.started || !(s.filter || codec == AV_CODEC_ID_AC3 || codec == AV_CODEC_ID_EAC3)) continue;
+    if (s.started || !(s.adts || codec == AV_CODEC_ID_AC3 || codec == AV_CODEC_ID_EAC3)) continue;
     if (!s.pending.empty()) {
       hand_out(s, out);
       continue;

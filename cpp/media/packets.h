@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/stop.h"
+#include "media/adts.h"
 #include "media/streams.h"
 #include "media/subtitles.h"
 
@@ -99,13 +100,14 @@ class PacketSource {
     std::int64_t read_us = AV_NOPTS_VALUE;  // time of the last packet read
     bool started = false;                   // a packet was handed out
     bool presented = false;                 // a packet inside the source's edit list was read
-    BsfPtr filter;                          // brings packets into the form the container wants
+    std::unique_ptr<AdtsFilter> adts;       // of AAC that has no other header
   };
   static constexpr std::int64_t kInterleave = 10 * AV_TIME_BASE;  // us
   static constexpr std::int64_t kFirstAudio =
       600 * std::int64_t{AV_TIME_BASE};  // us; an audio stream that starts later is not waited for
 
   bool read_one();
+  bool take_header(AdtsFilter& filter, AVPacket& packet) const;
   bool wanted(Stream& stream, const AVPacket& packet, AVRational base) const;
   void place_in_time(Stream& stream, AVPacket& packet);
   std::int64_t guessed_duration(const Stream& stream, const AVPacket& packet) const;

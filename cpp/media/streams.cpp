@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "media/adts.h"
 #include "media/tags.h"
 
 namespace streamvsr {
@@ -70,13 +71,24 @@ Container choose_container(const std::string& name, const std::string& output) {
   throw Error(ErrorKind::kConfig, "unknown container '" + name + "'; choose mp4, mov or mkv");
 }
 
-// MP4 describes AC-3, E-AC-3 and AAC from broadcast by their first packet, so there must be one.
+// Whether AAC that has no header of its own has one in its packets, here in one of the first.
+bool packets_tell_header(const Input& input, const int index) {
+  constexpr int kTried = 100;
+  Input again(input.path());
+  again.select_only(index);
+  AdtsFilter filter(input.stream(index));
+  const PacketPtr packet = make_packet();
+  for (int i = 0; i < kTried && again.read(*packet); ++i)
+    if (filter.run(*packet)) return true;
+  return false;
+}
+
+// MP4 describes AC-3 and E-AC-3 by their first packet, so there must be one.
 // E-AC-3 in packets of less than six blocks is joined by FFmpeg's muxer, which an index over
 // packets in place cannot follow.
 bool header_can_be_learnt(const Input& input, const int index) {
   const AVCodecParameters& par = *input.stream(index).codecpar;
-  const bool adts = par.codec_id == AV_CODEC_ID_AAC && par.extradata_size == 0;
-  if (!adts && par.codec_id != AV_CODEC_ID_AC3 && par.codec_id != AV_CODEC_ID_EAC3) return true;
+  if (par.codec_id != AV_CODEC_ID_AC3 && par.codec_id != AV_CODEC_ID_EAC3) return true;
   Input again(input.path());
   again.select_only(index);
   const PacketPtr packet = make_packet();
@@ -185,6 +197,11 @@ StreamPlan plan_streams(const Input& input, const Container container,
         if (!holds(container, codec)) {
           plan.warnings.push_back(stream_name(stream) + in + ": left out" +
                                   (holds(Container::kMkv, codec) ? "; mkv holds it" : ""));
+          continue;
+        }
+        if (lacks_aac_header(*stream.codecpar) && !packets_tell_header(input, i)) {
+          plan.warnings.push_back(stream_name(stream) +
+                                  " says nowhere how it is coded, as damaged ones do: left out");
           continue;
         }
         break;

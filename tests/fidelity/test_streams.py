@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from helpers import make_clip, packet_hashes, packet_times, run, streams
+from helpers import (
+    decoded_frames,
+    make_clip,
+    packet_hashes,
+    packet_times,
+    run,
+    streams,
+)
 from streamvsr import StreamingVideoProcessor
 
 CONFIG = {"model": "nearest", "scale": 1, "encoder_preset": "ultrafast", "disk_ratio": None}
@@ -64,3 +71,36 @@ def test_sound_that_breaks_off_is_named(tmp_path: Path) -> None:
     assert any("break off" in warning for warning in result.warnings)
     strict = StreamingVideoProcessor({**CONFIG, "strict": True})
     assert "break off" in str(strict.process(source, tmp_path / "no.mkv").error)
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4"])
+def test_aac_that_lost_its_header_is_named(container: str, tmp_path: Path) -> None:
+    """No box says how it is coded, and its packets never did; the pictures come all the same."""
+    data = make_clip(tmp_path / "whole.mp4", frames=60, audio="aac").read_bytes()
+    assert data.count(b"esds") == 1
+    source = tmp_path / "in.mp4"
+    source.write_bytes(data.replace(b"esds", b"free"))
+    target = tmp_path / f"out.{container}"
+    result = StreamingVideoProcessor(CONFIG).process(source, target, None, None)
+    assert result.success, result.error
+    assert any("says nowhere how it is coded" in warning for warning in result.warnings)
+    assert streams(target, "audio") == []
+    assert decoded_frames(target) == 60
+
+
+@pytest.mark.parametrize("container", ["mkv", "mp4"])
+def test_a_damaged_packet_of_broadcasts_aac_is_left_out(container: str, tmp_path: Path) -> None:
+    stream = make_clip(tmp_path / "in.ts", frames=60, audio="aac")
+    source = tmp_path / "in.nut"  # keeps packets as they are, whatever is in them
+    run(["ffmpeg", "-v", "error", "-i", stream, "-c", "copy", source])
+    packets = len(packet_hashes(source, "a:0"))
+    data = source.read_bytes()
+    sync = b"\xff\xf1\x50"  # ISO/IEC 14496-3: the header of AAC-LC without a checksum, 44.1 kHz
+    assert data.count(sync) == packets
+    parts = data.split(sync)
+    source.write_bytes(sync.join(parts[:20]) + b"\0\0\0" + sync.join(parts[20:]))
+    target = tmp_path / f"out.{container}"
+    result = StreamingVideoProcessor(CONFIG).process(source, target, None, None)
+    assert result.success, result.error
+    assert len(packet_hashes(target, "a:0")) == packets - 1
+    assert decoded_frames(target) == 60

@@ -1,0 +1,22 @@
+#include "media/adts.h"
+
+#include <new>
+
+namespace streamvsr {
+
+AdtsFilter::AdtsFilter(const AVStream& stream) {
+  const AVBitStreamFilter* const filter = av_bsf_get_by_name("aac_adtstoasc");
+  AVBSFContext* context = nullptr;
+  if (filter == nullptr || av_bsf_alloc(filter, &context) < 0) throw std::bad_alloc();
+  filter_.reset(context);
+  if (avcodec_parameters_copy(context->par_in, stream.codecpar) < 0) throw std::bad_alloc();
+  context->time_base_in = stream.time_base;
+  check(av_bsf_init(context), "set up the filter of", "AAC");
+}
+
+bool AdtsFilter::run(AVPacket& packet) {
+  return av_bsf_send_packet(filter_.get(), &packet) >= 0 &&
+         av_bsf_receive_packet(filter_.get(), &packet) >= 0;
+}
+
+}  // namespace streamvsr

@@ -1,0 +1,27 @@
+// AAC from broadcast, whose header is in every packet (ADTS, ISO/IEC 14496-3).
+#pragma once
+
+#include "media/av.h"
+
+namespace streamvsr {
+
+// Whether a stream's packets must tell what its container does not.
+inline bool lacks_aac_header(const AVCodecParameters& parameters) {
+  return parameters.codec_id == AV_CODEC_ID_AAC && parameters.extradata_size == 0;
+}
+
+// Purpose: takes the header off packets; the first one's becomes the stream's. Thread-safety: none.
+class AdtsFilter {
+ public:
+  // stream: one that lacks_aac_header().
+  explicit AdtsFilter(const AVStream& stream);
+
+  // One packet in, one out. False for one that has no such header or a damaged one; what is left of
+  // it is of no use then.
+  bool run(AVPacket& packet);
+
+ private:
+  BsfPtr filter_;
+};
+
+}  // namespace streamvsr
