@@ -37,7 +37,10 @@ ARROWS: dict[str, set[str]] = {
     },
 }
 # Single headers a layer may include beyond its arrows.
-EXTRA: dict[str, set[str]] = {"pipeline": {"enhance/enhancer.h"}}
+EXTRA: dict[str, set[str]] = {
+    "pipeline": {"enhance/enhancer.h"},
+    "model": {"color/luma_chroma.h"},
+}
 # Foreign headers and the only folders of cpp/ that may include them.
 FOREIGN: list[tuple[str, tuple[str, ...]]] = [
     (r"(libav\w+|libswscale|libswresample)/", ("media",)),

@@ -157,6 +157,9 @@ void bind_job(py::module_& m) {
                      "the library that runs TorchScript; '': none")
       .def_readwrite("engine", &PythonConfig::engine, "of layer lists: auto, rows or torch")
       .def_readwrite("device", &PythonConfig::device, "auto, cpu or torch's name of another")
+      .def_readwrite("colors", &PythonConfig::colors,
+                     "of RGB networks that torch runs: zimg on the CPU, tensor on the network's "
+                     "device, or auto")
       .def_readwrite("max_vram_mb", &PythonConfig::max_vram_mb,
                      "MiB held on the network's device, at least 16")
       .def_readwrite("precision", &PythonConfig::precision, "auto, bf16, fp16 or fp32")

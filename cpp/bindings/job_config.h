@@ -22,10 +22,11 @@ struct PythonConfig : JobConfig {
   std::string torch_path;
   std::string engine = "auto";
   std::string device = "auto";
-  int max_vram_mb = 6144;   // MiB on the network's device
-  int compute_threads = 0;  // 0: one per core
-  int scale = 2;            // of "nearest", and where passes is 0
-  SteadyOptions steady;     // its threads are compute_threads
+  std::string colors = "auto";  // who computes an RGB network's: auto, zimg or tensor
+  int max_vram_mb = 6144;       // MiB on the network's device
+  int compute_threads = 0;      // 0: one per core
+  int scale = 2;                // of "nearest", and where passes is 0
+  SteadyOptions steady;         // its threads are compute_threads
 };
 
 std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config);

@@ -123,8 +123,11 @@ class PictureConverter::Recolour {
       : source_(whole(source)), target_(whole(target)) {
     check_matrix(from.matrix);
     check_matrix(to.matrix);
-    const zimg_image_format in = image_format(source_, from);
+    zimg_image_format in = image_format(source_, from);
     const zimg_image_format out = image_format(target_, to);
+    // Each is rounded up by itself: what is the picture of the one must stay that of the other.
+    in.active_region = {0, 0, static_cast<double>(source.width) * target_.width / target.width,
+                        static_cast<double>(source.height) * target_.height / target.height};
     zimg_graph_builder_params params;
     zimg_graph_builder_params_default(&params, ZIMG_API_VERSION);
     params.resample_filter = params.resample_filter_uv = ZIMG_RESIZE_SPLINE36;

@@ -1,11 +1,12 @@
 #include "enhance/network_enhancer.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/error.h"
-#include "color/convert.h"
 #include "color/resample.h"
+#include "enhance/recolouring.h"
 #include "enhance/tiled_engine.h"
 #include "model/rows.h"
 #include "model/torch_engine.h"
@@ -73,7 +74,13 @@ class NetworkEnhancer final : public Enhancer {
   // planes alone.
   PlaneFormat pass_format(const PlaneFormat& source, int scale) const;
   const PlaneResampler& resampler(const PlaneGeometry& geometry);
-  void add_pictures(const Planes& source, Planes& result, float codec_strength,
+  // Planes, and what they are to the network's where they are luma and chroma for one of RGB.
+  template <class OfPlanes>
+  struct Coloured {
+    OfPlanes& planes;
+    const LumaChroma* colors = nullptr;
+  };
+  void add_pictures(Coloured<const Planes> source, Coloured<Planes> result, float codec_strength,
                     std::vector<Picture>& pictures) const;
   void add_resampling(const EnhanceInput& input, Planes& result, const StopFlag& stop,
                       std::vector<Engine::Task>& tasks);
@@ -82,13 +89,8 @@ class NetworkEnhancer final : public Enhancer {
   std::string name_;
   std::vector<std::string> warnings_;
   std::vector<Known> resamplers_;
-  // For the pictures that recolours() tells.
-  struct Recolouring {
-    PlaneFormat format;  // of sources
-    ColorDescription color;
-    PictureConverter in, out;
-  };
-  const Recolouring& recolouring(const EnhanceInput& input);
+  // For the pictures that recolours() tells; null for others.
+  const Recolouring* recolouring(const EnhanceInput& input);
   std::vector<std::unique_ptr<const Recolouring>> recolourings_;
   // One a worker, kept between calls.
   std::vector<std::pair<std::size_t, std::unique_ptr<Scratch>>> scratch_;
@@ -114,11 +116,7 @@ PlaneFormat NetworkEnhancer::pass_format(const PlaneFormat& source, const int sc
   PlaneFormat format = source;
   format.width *= scale;
   format.height *= scale;
-  if (recolours(source)) {
-    format.rgb = true;
-    format.log2_sub_x = format.log2_sub_y = 0;
-    format.depth = 16;  // so that it is rounded to codes once
-  }
+  if (recolours(source)) format = Recolouring::as_rgb(format);
   format.plane_count = format.rgb ? 3 : 1;
   return format;
 }
@@ -148,8 +146,8 @@ std::size_t NetworkEnhancer::workspace_bytes(const PlaneFormat& source) const {
       bytes += planes_bytes(between) * static_cast<std::size_t>(preferred_batch());
     }
   }
-  // As RGB: what the first pass reads, what the last one writes, and the way between.
-  if (recolours(source)) {
+  // As RGB by zimg: what the first pass reads, what the last one writes, and the way between.
+  if (recolours(source) && !engine_->recolours()) {
     const std::size_t large = planes_bytes(pass_format(source, scale));
     bytes += (planes_bytes(pass_format(source, 1)) + 2 * large) *
              static_cast<std::size_t>(preferred_batch());
@@ -157,18 +155,15 @@ std::size_t NetworkEnhancer::workspace_bytes(const PlaneFormat& source) const {
   return bytes;
 }
 
-const NetworkEnhancer::Recolouring& NetworkEnhancer::recolouring(const EnhanceInput& input) {
+const Recolouring* NetworkEnhancer::recolouring(const EnhanceInput& input) {
   const PlaneFormat& format = input.picture->format();
+  if (!recolours(format)) return nullptr;
   const ColorDescription color = resolved(input.color, format);
   for (const auto& known : recolourings_)
-    if (known->format == format && known->color == color) return *known;
-  constexpr ColorDescription kRgb{ColorDescription::kRgb, true};
-  recolourings_.push_back(std::make_unique<const Recolouring>(
-      Recolouring{format, color,
-                  PictureConverter(format, color, pass_format(format, 1), kRgb, Rounding::kNearest),
-                  PictureConverter(pass_format(format, scale_), kRgb, output_format(format), color,
-                                   Rounding::kNearest)}));
-  return *recolourings_.back();
+    if (known->is_for(format, color)) return known.get();
+  recolourings_.push_back(
+      std::make_unique<const Recolouring>(format, color, scale_, engine_->recolours()));
+  return recolourings_.back().get();
 }
 
 const PlaneResampler& NetworkEnhancer::resampler(const PlaneGeometry& geometry) {
@@ -188,27 +183,39 @@ Scratch& NetworkEnhancer::scratch(const int worker, const std::size_t bytes) {
   return *buffer;
 }
 
-void NetworkEnhancer::add_pictures(const Planes& source, Planes& result, const float codec_strength,
+void NetworkEnhancer::add_pictures(const Coloured<const Planes> source,
+                                   const Coloured<Planes> result, const float codec_strength,
                                    std::vector<Picture>& pictures) const {
-  const PlaneFormat& format = source.format();
-  const auto picture_of = [&](const std::vector<int>& planes) {
-    Picture picture;
-    picture.width = format.width;
-    picture.height = format.height;
-    picture.depth = format.depth;
-    for (const int plane : planes) {
-      picture.source.push_back({source.data(plane), source.stride(plane)});
-      picture.result.push_back({result.data(plane), result.stride(plane)});
-    }
-    picture.conditions.assign(static_cast<std::size_t>(engine_->condition_count()), codec_strength);
-    return picture;
+  const PlaneFormat& format = source.planes.format();
+  Picture picture;
+  picture.width = format.width;
+  picture.height = format.height;
+  picture.depth = source.colors != nullptr ? result.planes.format().depth : format.depth;
+  picture.conditions.assign(static_cast<std::size_t>(engine_->condition_count()), codec_strength);
+  const auto add_source = [&](const int plane) {
+    picture.source.push_back({source.planes.data(plane), source.planes.stride(plane)});
+  };
+  const auto add_result = [&](const int plane) {
+    picture.result.push_back({result.planes.data(plane), result.planes.stride(plane)});
   };
   if (engine_->planes() == 3) {
-    pictures.push_back(picture_of({2, 0, 1}));  // planes are G, B, R; networks take R, G, B
+    picture.source_colors = source.colors;
+    picture.result_colors = result.colors;
+    constexpr std::array kRgb = {2, 0, 1};  // planes are G, B, R; networks take R, G, B
+    if (source.colors == nullptr) std::for_each(kRgb.begin(), kRgb.end(), add_source);
+    if (result.colors == nullptr) std::for_each(kRgb.begin(), kRgb.end(), add_result);
+    for (int p = 0; source.colors != nullptr && p < source.colors->planes; ++p) add_source(p);
+    for (int p = 0; result.colors != nullptr && p < result.colors->planes; ++p) add_result(p);
+    pictures.push_back(std::move(picture));
     return;
   }
   for (int plane = 0; plane < format.plane_count; ++plane) {
-    if (is_networks(format, plane)) pictures.push_back(picture_of({plane}));
+    if (!is_networks(format, plane)) continue;
+    picture.source.clear();
+    picture.result.clear();
+    add_source(plane);
+    add_result(plane);
+    pictures.push_back(picture);
   }
 }
 
@@ -237,17 +244,17 @@ std::vector<Planes> NetworkEnhancer::run(const std::span<const EnhanceInput> bat
   std::vector<Engine::Task> beside;
   std::vector<Planes> sources(batch.size());  // of the pass at hand, where not the batch's own
   std::vector<Engine::Task> before;
+  std::vector<const Recolouring*> ways(batch.size());  // of the pictures that become RGB
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    const Planes& picture = *batch[i].picture;
-    if (recolours(picture.format())) {
-      const Recolouring* const by = &recolouring(batch[i]);
+    const Recolouring* const by = ways[i] = recolouring(batch[i]);
+    if (by != nullptr && !by->by_engine()) {
       before.push_back([&, by, i](int) {
         stop.check();
-        sources[i] = by->in.run(*batch[i].picture);
+        sources[i] = by->to_rgb(*batch[i].picture);
       });
     } else {
-      results[i] = Planes(output_format(picture.format()));
-      add_resampling(batch[i], results[i], stop, beside);
+      results[i] = Planes(output_format(batch[i].picture->format()));
+      if (by == nullptr) add_resampling(batch[i], results[i], stop, beside);
     }
   }
   if (!before.empty()) engine_->run({}, stop, before);
@@ -260,10 +267,14 @@ std::vector<Planes> NetworkEnhancer::run(const std::span<const EnhanceInput> bat
     std::vector<Picture> pictures;
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const Planes& given = *batch[i].picture;
-      const bool own = last && !recolours(given.format());
+      const Recolouring* const by = ways[i];
+      const bool own = last && (by == nullptr || by->by_engine());
       if (!own) targets[i] = Planes(pass_format(given.format(), scale));
-      add_pictures(sources[i].empty() ? given : sources[i], own ? results[i] : targets[i],
-                   pass == 0 ? batch[i].codec_strength : 0.0F, pictures);
+      add_pictures(
+          {sources[i].empty() ? given : sources[i],
+           pass == 0 && by != nullptr ? by->source_colors() : nullptr},
+          {own ? results[i] : targets[i], last && by != nullptr ? by->result_colors() : nullptr},
+          pass == 0 ? batch[i].codec_strength : 0.0F, pictures);
     }
     engine_->run(pictures, stop, beside);
     beside.clear();
@@ -272,11 +283,11 @@ std::vector<Planes> NetworkEnhancer::run(const std::span<const EnhanceInput> bat
 
   std::vector<Engine::Task> after;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (!recolours(batch[i].picture->format())) continue;
-    const Recolouring* const by = &recolouring(batch[i]);
+    const Recolouring* const by = ways[i];
+    if (by == nullptr || by->by_engine()) continue;
     after.push_back([&, by, i](int) {
       stop.check();
-      results[i] = by->out.run(sources[i]);
+      results[i] = by->from_rgb(sources[i]);
     });
   }
   if (!after.empty()) engine_->run({}, stop, after);
@@ -295,6 +306,7 @@ std::unique_ptr<Engine> make_torch_engine(const EnhancerOptions& options,
   torch.threads = options.threads;
   torch.precision = options.precision;
   torch.memory_limit = options.device_limit;
+  torch.colors = options.colors;
   auto engine = std::make_unique<TorchEngine>(torch);
   // On the CPU the rows engine is the better one.
   if (torch.network && options.engine == "auto" && engine->on_cpu()) return nullptr;

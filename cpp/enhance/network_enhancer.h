@@ -29,14 +29,16 @@ struct EnhancerOptions {
   int passes = 1;
   int scale = 2;
   std::size_t device_limit = std::size_t{6144} << 20;  // bytes on the network's device
+  Colors colors = Colors::kAuto;                       // of the torch engine, for RGB networks
 };
 
 // What runs on which plane:
 // - a luma network: luma (or gray) through the network, chroma by spline36 with its siting kept,
 //   alpha the same. An RGB picture's planes each go through the network, since each is as sharp as
 //   luma.
-// - an rgb network: the picture as red, green and blue in 16 bits, by its matrix and range, and
-// back. With more than one pass only the first is told the codec strength; the later ones are told
+// - an rgb network: the picture as red, green and blue, by its matrix and range, and back: in 16
+// bits by zimg, or on the network's device by tensors, which is equal within a code value.
+// With more than one pass only the first is told the codec strength; the later ones are told
 // 0, since what they see is the network's own, cleaned output. Chroma goes to the final size in one
 // step. Throws as read_network and the engines do, and kConfig for passes.
 std::unique_ptr<Enhancer> make_network_enhancer(const EnhancerOptions& options);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "color/sums.h"
 #include "tile/memory_cache.h"
 
 namespace streamvsr {
@@ -33,45 +34,56 @@ std::string plan_text(const TilePlan& plan) {
          " at a time";
 }
 
-// A picture's planes without content, for trials.
+// A picture's planes without content, for trials. Where the engine recolours, they are luma and
+// chroma of 4:2:0 in two bytes a sample, which takes the most memory.
 struct Blank {
   Blank(const Engine& engine, const int width, const int height)
-      : source(static_cast<std::size_t>(width) * height),
+      : bytes(engine.recolours() ? 2 : 1),
+        source(static_cast<std::size_t>(width) * height * bytes),
         result(source.size() * engine.scale() * engine.scale()) {
     picture.width = width;
     picture.height = height;
     for (int p = 0; p < engine.planes(); ++p) {
-      picture.source.push_back({source.data(), width});
-      picture.result.push_back({result.data(), std::ptrdiff_t{width} * engine.scale()});
+      picture.source.push_back({source.data(), width * bytes});
+      picture.result.push_back({result.data(), width * bytes * engine.scale()});
     }
     picture.conditions.assign(static_cast<std::size_t>(engine.condition_count()), 0.0F);
+    if (!engine.recolours()) return;
+    const ColorDescription color{ColorDescription::kBt709};
+    PlaneFormat format{width, height};
+    format.depth = 10;
+    to_rgb = sums_to_rgb(format, color);
+    format.width *= engine.scale();
+    format.height *= engine.scale();
+    from_rgb = sums_from_rgb(format, color);
+    picture.source_colors = &to_rgb;
+    picture.result_colors = &from_rgb;
   }
+  Blank(const Blank&) = delete;
+  Blank& operator=(const Blank&) = delete;
+  std::ptrdiff_t bytes;
   std::vector<std::uint8_t> source;
   std::vector<std::uint8_t> result;
+  LumaChroma to_rgb, from_rgb;
   PiecePicture picture;
 };
 
 bool alike(const Picture& a, const Picture& b) {
-  return a.width == b.width && a.height == b.height && a.depth == b.depth;
+  return a.width == b.width && a.height == b.height && a.depth == b.depth &&
+         a.source_colors == b.source_colors && a.result_colors == b.result_colors;
 }
 
-PiecePicture piece_of(const Picture& picture, const Piece& piece, const int scale) {
+PiecePicture piece_of(const Picture& picture, const Piece& piece) {
   PiecePicture part;
+  static_cast<Picture&>(part) = picture;
   part.width = piece.width;
   part.height = piece.height;
-  part.depth = picture.depth;
-  part.conditions = picture.conditions;
+  part.x = piece.x;
+  part.y = piece.y;
   part.left = piece.left;
   part.top = piece.top;
   part.right = piece.right;
   part.bottom = piece.bottom;
-  const std::ptrdiff_t bytes = picture.depth > 8 ? 2 : 1;
-  for (const ConstPlaneView& plane : picture.source)
-    part.source.push_back({plane.data + piece.y * plane.stride + piece.x * bytes, plane.stride});
-  const std::ptrdiff_t x = std::ptrdiff_t{piece.x + piece.left} * scale;
-  const std::ptrdiff_t y = std::ptrdiff_t{piece.y + piece.top} * scale;
-  for (const PlaneView& plane : picture.result)
-    part.result.push_back({plane.data + y * plane.stride + x * bytes, plane.stride});
   return part;
 }
 
@@ -222,7 +234,7 @@ void TiledEngine::run_planned(const std::span<const Picture> pictures, const Til
   std::vector<PiecePicture> all;
   for (const Picture& picture : pictures)
     for (const Piece& piece : cut(picture.width, picture.height, plan.grid, needs()))
-      all.push_back(piece_of(picture, piece, scale()));
+      all.push_back(piece_of(picture, piece));
   const auto most = static_cast<std::size_t>(plan.batch);
   for (std::size_t begin = 0; begin < all.size();) {
     std::size_t end = begin;

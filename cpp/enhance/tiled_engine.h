@@ -32,6 +32,7 @@ class TiledEngine final : public Engine {
   int scale() const override { return engine_->scale(); }
   int planes() const override { return engine_->planes(); }
   int condition_count() const override { return engine_->condition_count(); }
+  bool recolours() const override { return engine_->recolours(); }
   int preferred_batch() const override { return plan().batch; }
   void prepare(int width, int height) override;
   void run(std::span<const Picture> pictures, const StopFlag& stop,

@@ -11,8 +11,9 @@
 
 namespace streamvsr {
 
-// A picture or a piece of one. The result's planes begin where the margins end.
+// A picture or a piece of one: width and height are the piece's, the planes the whole picture's.
 struct PiecePicture : Picture {
+  int x = 0, y = 0;                              // where it begins in the picture, source samples
   int left = 0, top = 0, right = 0, bottom = 0;  // source samples whose result is not wanted
 };
 

@@ -33,13 +33,25 @@ const char* precision_name(const Precision precision) {
   }
 }
 
+Colors parse_colors(const std::string& name) {
+  if (name == "auto") return Colors::kAuto;
+  if (name == "zimg") return Colors::kZimg;
+  if (name == "tensor") return Colors::kTensor;
+  refuse("colors is '" + name + "': use auto, zimg or tensor");
+}
+
 void check_picture(const Engine& engine, const Picture& picture) {
   if (picture.width < 1 || picture.height < 1) refuse("a picture has at least one sample");
   if (picture.depth < 8 || picture.depth > 16) {
     refuse("depth is " + std::to_string(picture.depth) + ": use 8 to 16");
   }
-  if (static_cast<int>(picture.source.size()) != engine.planes() ||
-      static_cast<int>(picture.result.size()) != engine.planes()) {
+  const auto planes = [&](const LumaChroma* const colors) {
+    if (colors != nullptr && !engine.recolours())
+      refuse("the network takes red, green and blue, not luma and chroma");
+    return static_cast<std::size_t>(colors != nullptr ? colors->planes : engine.planes());
+  };
+  if (picture.source.size() != planes(picture.source_colors) ||
+      picture.result.size() != planes(picture.result_colors)) {
     refuse("the network takes and gives " + std::to_string(engine.planes()) + " planes, not " +
            std::to_string(picture.source.size()));
   }

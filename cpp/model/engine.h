@@ -24,6 +24,15 @@ enum class Precision {
 Precision parse_precision(const std::string& name);
 const char* precision_name(Precision precision);
 
+// Who makes luma and chroma into a network's red, green and blue, and its result into them again.
+enum class Colors {
+  kAuto,    // tensors where the network does not run on the CPU
+  kZimg,    // zimg, on the CPU
+  kTensor,  // tensors, on the network's device
+};
+// Throws kConfig for anything but "auto", "zimg" and "tensor".
+Colors parse_colors(const std::string& name);
+
 // Purpose: runs one network. Thread-safety: run() by one thread at a time; the rest is const.
 // Ownership: owns weights, threads and buffers; pictures stay the caller's. Determinism: a result
 // depends on what describe() names and on its picture, never on the other pictures of a call or on
@@ -41,6 +50,8 @@ class Engine {
   virtual int planes() const = 0;
   // Values that a picture carries beside its planes.
   virtual int condition_count() const = 0;
+  // Whether pictures' planes may be luma and chroma where the network's are red, green and blue.
+  virtual bool recolours() const { return false; }
   // How many pictures make the best use of it at once; >= 1.
   virtual int preferred_batch() const = 0;
   // Fills every picture's result and runs the tasks beside. Throws kConfig for a picture that does

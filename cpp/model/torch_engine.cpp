@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -15,6 +16,11 @@
 namespace streamvsr {
 
 namespace {
+
+// Luma samples across, or down, that share one of chroma, at most; and how far chroma's filter
+// (spline36) looks, in chroma samples.
+constexpr int kMostCell = 4;
+constexpr int kChromaReach = 3;
 
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() > end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -144,6 +150,24 @@ class LayerTable {
   streamvsr_torch_layers table_{};
 };
 
+streamvsr_torch_line line_of(const LineSums& sums) {
+  return {sums.size, sums.taps, sums.index.data(), sums.weight.data()};
+}
+
+// Points into `colors`.
+streamvsr_torch_colors colors_of(const LumaChroma& colors) {
+  streamvsr_torch_colors to{};
+  to.depth = colors.depth;
+  to.planes = colors.planes;
+  to.cell_width = colors.cell_width;
+  to.cell_height = colors.cell_height;
+  for (std::size_t row = 0; row < colors.matrix.size(); ++row)
+    std::copy(colors.matrix[row].begin(), colors.matrix[row].end(), to.matrix[row]);
+  to.across = line_of(colors.across);
+  to.down = line_of(colors.down);
+  return to;
+}
+
 // Purpose: RAII of one loaded archive. Thread-safety: made, used and destroyed by one thread.
 class TorchModel {
  public:
@@ -181,17 +205,28 @@ class TorchModel {
   void run(const std::span<const PiecePicture> pieces) {
     std::vector<streamvsr_torch_picture> all;
     all.reserve(pieces.size());
+    std::vector<streamvsr_torch_colors> colors;
+    colors.reserve(2 * pieces.size());
+    const auto pointer = [&](const LumaChroma* const of) {
+      return of == nullptr ? nullptr : &colors.emplace_back(colors_of(*of));
+    };
     for (const PiecePicture& piece : pieces) {
       streamvsr_torch_picture p{};
       p.width = piece.width;
       p.height = piece.height;
+      p.x = piece.x;
+      p.y = piece.y;
       p.depth = piece.depth;
       for (std::size_t i = 0; i < piece.source.size(); ++i) {
         p.source[i] = piece.source[i].data;
         p.source_stride[i] = piece.source[i].stride;
+      }
+      for (std::size_t i = 0; i < piece.result.size(); ++i) {
         p.result[i] = piece.result[i].data;
         p.result_stride[i] = piece.result[i].stride;
       }
+      p.source_colors = pointer(piece.source_colors);
+      p.result_colors = pointer(piece.result_colors);
       p.conditions = piece.conditions.data();
       p.left = piece.left;
       p.top = piece.top;
@@ -264,7 +299,9 @@ std::unique_ptr<TorchModel> load(const TorchOptions& options, std::vector<std::s
 }  // namespace
 
 TorchEngine::TorchEngine(const TorchOptions& options)
-    : torch_thread_((check_threads(options.threads), 1)), beside_(options.threads) {
+    : torch_thread_((check_threads(options.threads), 1)),
+      beside_(options.threads),
+      colors_(options.colors) {
   if (options.function.call != nullptr) {
     fingerprint_ = "function " + options.archive_path;
   } else if (options.network) {
@@ -292,7 +329,12 @@ void TorchEngine::on_torch_thread(const std::function<void()>& call) {
 int TorchEngine::scale() const { return model_->info().scale; }
 int TorchEngine::condition_count() const { return model_->info().conditions; }
 int TorchEngine::planes() const { return model_->info().planes; }
-std::string TorchEngine::describe() const { return model_->info().description; }
+bool TorchEngine::recolours() const {
+  return planes() == 3 && (colors_ == Colors::kTensor || (colors_ == Colors::kAuto && !on_cpu()));
+}
+std::string TorchEngine::describe() const {
+  return std::string(model_->info().description) + (recolours() ? ", colors by tensors" : "");
+}
 std::string TorchEngine::device() const { return model_->info().device; }
 bool TorchEngine::on_cpu() const { return model_->info().on_cpu != 0; }
 DeviceMemory TorchEngine::memory() const { return model_->memory(); }
@@ -322,6 +364,12 @@ void TorchEngine::run_pieces(const std::span<const PiecePicture> pieces) {
 CutRules TorchEngine::cut_rules() {
   CutRules rules;
   on_torch_thread([&] { rules = model_->cut_rules(); });
+  if (recolours() && rules.why_not.empty()) {
+    // A chroma sample of the result is made of the network's around it; none lies in two pieces.
+    rules.align = std::max(rules.align, kMostCell);
+    const int reach = (kMostCell * kChromaReach + scale() - 1) / scale();
+    rules.halo = (rules.halo + reach + rules.align - 1) / rules.align * rules.align;
+  }
   return rules;
 }
 
@@ -340,7 +388,8 @@ std::size_t TorchEngine::workspace_bytes(const int width, const int height) cons
   const std::size_t samples = static_cast<std::size_t>(width) * height;
   const std::size_t activations = 2 * samples * info.widest * info.sample_bytes;
   const std::size_t pictures = samples * info.planes * (1 + info.scale * info.scale);
-  return activations + pictures * (sizeof(float) + info.sample_bytes);
+  const std::size_t colors = recolours() ? pictures * sizeof(float) : 0;
+  return activations + colors + pictures * (sizeof(float) + info.sample_bytes);
 }
 
 }  // namespace streamvsr

@@ -28,6 +28,7 @@ struct TorchOptions {
   int threads = 1;              // >= 1: of libtorch's operators, and for the work beside
   Precision precision = Precision::kAuto;              // kAuto: fp32 on the CPU, fp16 elsewhere
   std::size_t memory_limit = std::size_t{6144} << 20;  // bytes on the device, weights included
+  Colors colors = Colors::kAuto;
 };
 
 // True for a file that by its name is a TorchScript archive: .pt or .ts.
@@ -51,6 +52,7 @@ class TorchEngine final : public DeviceEngine {
   int scale() const override;
   int planes() const override;
   int condition_count() const override;
+  bool recolours() const override;
   // One after the other: in a batch a picture may be rounded otherwise than alone.
   int preferred_batch() const override { return 1; }
   // Each picture whole.
@@ -82,6 +84,7 @@ class TorchEngine final : public DeviceEngine {
   std::unique_ptr<TorchModel> model_;
   std::vector<std::string> warnings_;
   std::string fingerprint_;
+  Colors colors_;
 };
 
 }  // namespace streamvsr

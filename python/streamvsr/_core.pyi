@@ -715,6 +715,13 @@ class JobConfig:
     @color_matrix.setter
     def color_matrix(self, arg0: str) -> None: ...
     @property
+    def colors(self) -> str:
+        """
+        of RGB networks that torch runs: zimg on the CPU, tensor on the network's device, or auto
+        """
+    @colors.setter
+    def colors(self, arg0: str) -> None: ...
+    @property
     def compute_threads(self) -> int:
         """
         0: one per core

@@ -14,6 +14,7 @@
 
 #include "model/torch/torch_failure.h"
 #include "model/torch/torch_model.h"
+#include "model/torch/torch_pictures.h"
 #include "model/torch/torch_state.h"
 
 namespace {
@@ -93,64 +94,16 @@ int load(const streamvsr_torch_request* request, TorchNetwork** result,
   });
 }
 
-at::ScalarType code_type(const Picture& picture) {
-  return picture.depth > 8 ? at::kUInt16 : at::kByte;
-}
-
-// A plane of the caller's as a tensor.
-at::Tensor view(std::uint8_t* data, const std::int64_t stride, const std::int64_t width,
-                const std::int64_t height, const at::ScalarType type) {
-  const auto bytes = static_cast<std::int64_t>(c10::elementSize(type));
-  return at::from_blob(data, {height, width}, {stride / bytes, 1}, at::TensorOptions(type));
-}
-
-at::Tensor input_of(const TorchNetwork& model, const std::span<const Picture> pictures) {
-  const Picture& first = pictures.front();
-  at::Tensor input =
-      at::empty({static_cast<std::int64_t>(pictures.size()), model.planes + model.conditions,
-                 first.height, first.width},
-                at::TensorOptions(at::kFloat).device(model.device), at::MemoryFormat::ChannelsLast);
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    for (int p = 0; p < model.planes; ++p) {
-      const at::Tensor codes =
-          view(const_cast<std::uint8_t*>(pictures[i].source[p]), pictures[i].source_stride[p],
-               first.width, first.height, code_type(first));
-      input[static_cast<std::int64_t>(i)][p].copy_(codes.to(model.device));
-    }
-  }
-  input.slice(1, 0, model.planes).div_(static_cast<double>((1 << first.depth) - 1));
-  for (std::size_t i = 0; i < pictures.size(); ++i)
-    for (int c = 0; c < model.conditions; ++c)
-      input[static_cast<std::int64_t>(i)][model.planes + c].fill_(pictures[i].conditions[c]);
-  return input;
-}
-
 // Everything that is made here is freed when it returns.
 void run_batch(TorchNetwork& model, const std::span<const Picture> pictures) {
-  const Picture& first = pictures.front();
   at::Tensor output;
   {
-    const at::Tensor input = input_of(model, pictures);
+    const at::Tensor input = read_pictures(model, pictures);
     output = apply(model, input);
     if (output.size(1) != model.planes || factor(input, output) != model.scale)
       refuse("its factor depends on the picture's size");
   }
-  at::Tensor codes = output.to(at::kFloat).clamp(0, 1);
-  output.reset();
-  codes.nan_to_num_(0).mul_(static_cast<double>((1 << first.depth) - 1)).round_();
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    const Picture& picture = pictures[i];
-    const std::int64_t left = std::int64_t{picture.left} * model.scale;
-    const std::int64_t top = std::int64_t{picture.top} * model.scale;
-    const std::int64_t right = std::int64_t{picture.width - picture.right} * model.scale;
-    const std::int64_t bottom = std::int64_t{picture.height - picture.bottom} * model.scale;
-    for (int p = 0; p < model.planes; ++p) {
-      view(picture.result[p], picture.result_stride[p], right - left, bottom - top,
-           code_type(picture))
-          .copy_(
-              codes[static_cast<std::int64_t>(i)][p].slice(0, top, bottom).slice(1, left, right));
-    }
-  }
+  write_pictures(model, std::move(output), pictures);
 }
 
 int run(TorchNetwork* model, const Picture* pictures, const std::int32_t count) {

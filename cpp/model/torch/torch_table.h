@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything below changes in any way. */
-#define STREAMVSR_TORCH_VERSION 4u
+#define STREAMVSR_TORCH_VERSION 5u
 #define STREAMVSR_TORCH_SYMBOL "streamvsr_torch_table"
 
 /* What a call returns. */
@@ -106,16 +106,38 @@ typedef struct streamvsr_torch_tiling {
   int32_t align;    /* pieces begin at multiples of it */
 } streamvsr_torch_tiling;
 
+/* See LineSums and LumaChroma in color/luma_chroma.h. */
+typedef struct streamvsr_torch_line {
+  int32_t size;
+  int32_t taps;
+  const int32_t* index;
+  const float* weight;
+} streamvsr_torch_line;
+
+typedef struct streamvsr_torch_colors {
+  int32_t depth;
+  int32_t planes;
+  int32_t cell_width;
+  int32_t cell_height;
+  float matrix[3][4];
+  streamvsr_torch_line across;
+  streamvsr_torch_line down;
+} streamvsr_torch_colors;
+
 /* One picture, or a piece of one; samples are uint8 for depth 8 and uint16 above, native endian. */
 typedef struct streamvsr_torch_picture {
-  int32_t width; /* of the source */
+  int32_t width; /* of the source's piece */
   int32_t height;
-  int32_t depth;            /* 8..16 */
-  const uint8_t* source[3]; /* as many as the network has planes */
+  int32_t x; /* where it begins in the picture */
+  int32_t y;
+  int32_t depth;            /* of planes that are the network's own, 8..16 */
+  const uint8_t* source[3]; /* the whole picture's, as many as the network has planes */
   int64_t source_stride[3]; /* bytes, a multiple of the sample's */
   const float* conditions;  /* as many as the network takes */
-  uint8_t* result[3];       /* scale times what the margins leave */
+  uint8_t* result[3];       /* the whole picture's, of which what the margins leave is filled */
   int64_t result_stride[3];
+  const streamvsr_torch_colors* source_colors; /* or null: the planes are the network's own */
+  const streamvsr_torch_colors* result_colors;
   int32_t left; /* margins: source samples whose result is not wanted */
   int32_t top;
   int32_t right;
@@ -132,7 +154,8 @@ typedef struct streamvsr_torch {
   int (*load)(const streamvsr_torch_request* request, streamvsr_torch_model** model,
               streamvsr_torch_info* info);
   /* Runs pictures of one size and depth as one batch and fills their results:
-   * round(clamp(y, 0, 1) * (2^depth - 1)), ties to even. Nothing of them is held afterwards. */
+   * round(clamp(y, 0, 1) * (2^depth - 1)), ties to even; or luma and chroma of clamp(y, 0, 1).
+   * Nothing of them is held afterwards. */
   int (*run)(streamvsr_torch_model* model, const streamvsr_torch_picture* pictures, int32_t count);
   /* Finds out by trying; takes a while. */
   int (*tiling)(streamvsr_torch_model* model, streamvsr_torch_tiling* tiling);
