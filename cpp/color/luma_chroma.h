@@ -17,8 +17,7 @@ struct LineSums {
   std::vector<float> weight;
 };
 
-// What planes of luma and chroma are to red, green and blue of 0..1. A value with its copies: as
-// large as the tables.
+// What planes of luma and chroma are to red, green and blue of 0..1.
 struct LumaChroma {
   int depth = 8;       // of the codes, 8..16
   int planes = 3;      // 1: luma alone

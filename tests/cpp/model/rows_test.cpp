@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "base/error.h"
 #include "model/network_file.h"
 #include "temporary_folder.h"
@@ -324,6 +326,14 @@ TEST_CASE("what cannot work is refused") {
   CHECK_THROWS_AS(run(engine, {noise(3, 4, 4, 8, 1)}), Error);
   CHECK_THROWS_AS(run(engine, {noise(1, 4, 4, 8, 1)}, {0.5F}), Error);
   CHECK_THROWS_AS(run(engine, {noise(1, 4, 4, 7, 1)}), Error);
+  CHECK(parse_colors("tensor") == Colors::kTensor);
+  CHECK_THROWS_AS(parse_colors("gpu"), Error);
+  const LumaChroma colors;
+  std::array<std::uint8_t, 64> plane{};
+  const ConstPlaneView view{plane.data(), 4};
+  Picture picture{4, 4, 8, {view, view, view}, {{plane.data(), 8}}, {}};
+  picture.source_colors = &colors;
+  CHECK_THROWS_AS(check_picture(engine, picture), Error);
 }
 
 TEST_CASE("a library that is not one leaves the engine's own loops") {
