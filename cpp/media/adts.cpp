@@ -15,6 +15,7 @@ AdtsFilter::AdtsFilter(const AVStream& stream) {
 }
 
 bool AdtsFilter::run(AVPacket& packet) {
+  const LogSink::Scope scope(quiet_);
   return av_bsf_send_packet(filter_.get(), &packet) >= 0 &&
          av_bsf_receive_packet(filter_.get(), &packet) >= 0;
 }

@@ -22,6 +22,7 @@ class AdtsFilter {
 
  private:
   BsfPtr filter_;
+  LogSink quiet_;  // what it says of damaged packets, one by one, is nobody's
 };
 
 }  // namespace streamvsr

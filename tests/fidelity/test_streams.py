@@ -74,7 +74,9 @@ def test_sound_that_breaks_off_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("container", ["mkv", "mp4"])
-def test_aac_that_lost_its_header_is_named(container: str, tmp_path: Path) -> None:
+def test_aac_that_lost_its_header_is_named(
+    container: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """No box says how it is coded, and its packets never did; the pictures come all the same."""
     data = make_clip(tmp_path / "whole.mp4", frames=60, audio="aac").read_bytes()
     assert data.count(b"esds") == 1
@@ -83,6 +85,7 @@ def test_aac_that_lost_its_header_is_named(container: str, tmp_path: Path) -> No
     target = tmp_path / f"out.{container}"
     result = StreamingVideoProcessor(CONFIG).process(source, target, None, None)
     assert result.success, result.error
+    assert "ADTS" not in capfd.readouterr().err  # FFmpeg's word on each packet
     assert any("says nowhere how it is coded" in warning for warning in result.warnings)
     assert streams(target, "audio") == []
     assert decoded_frames(target) == 60
