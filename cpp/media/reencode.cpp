@@ -1,5 +1,10 @@
 #include "media/reencode.h"
 
+#include <algorithm>
+#include <optional>
+
+#include "media/picture.h"
+
 namespace streamvsr {
 
 namespace {
@@ -24,15 +29,47 @@ CodecPtr open_decoder(const AVCodecParameters& parameters, LogSink& log) {
   return codec;
 }
 
+// Purpose: takes small details from pictures: their size is divided and multiplied again.
+// Thread-safety: none.
+class Softener {
+ public:
+  Softener(const EncoderSettings& settings, const int divisor) : pixels_(settings.format) {
+    const auto whole = plane_format(settings.format, settings.width, settings.height);
+    const auto part = plane_format(settings.format, std::max(2, settings.width / divisor),
+                                   std::max(2, settings.height / divisor));
+    if (!whole || !part)
+      throw Error(ErrorKind::kInternal, "the encoder was given pictures that are not planes");
+    whole_ = *whole;
+    down_.emplace(*whole, color_, *part, color_, Rounding::kNearest);
+    up_.emplace(*part, color_, *whole, color_, Rounding::kNearest);
+  }
+
+  FramePtr run(const AVFrame& frame) const {
+    FramePtr soft = to_frame(up_->run(down_->run(to_planes(frame, whole_))), pixels_);
+    check(av_frame_copy_props(soft.get(), &frame), "copy the description of", "a picture",
+          ErrorKind::kInternal);
+    return soft;
+  }
+
+ private:
+  AVPixelFormat pixels_;
+  ColorDescription color_;  // of both sizes, so that no code changes its meaning
+  PlaneFormat whole_;
+  std::optional<PictureConverter> down_, up_;
+};
+
 }  // namespace
 
 std::vector<PacketPtr> reencode(const std::span<const PacketPtr> packets,
                                 const AVCodecParameters& parameters,
-                                const EncoderSettings& settings, const StopFlag& stop) {
+                                const EncoderSettings& settings, const int soften,
+                                const StopFlag& stop) {
   LogSink log;
   const LogSink::Scope scope(log);
   const CodecPtr decoder = open_decoder(parameters, log);
   Encoder encoder(settings);
+  std::optional<Softener> softener;
+  if (soften > 1) softener.emplace(settings, soften);
   std::vector<PacketPtr> out;
   const auto receive = [&] {
     for (;;) {
@@ -50,7 +87,7 @@ std::vector<PacketPtr> reencode(const std::span<const PacketPtr> packets,
       check(result, "read again", decoder->codec->name, ErrorKind::kInternal, &log);
       mark_plain_frame(*frame);
       av_frame_remove_side_data(frame.get(), AV_FRAME_DATA_SEI_UNREGISTERED);
-      encoder.send(frame.get());
+      encoder.send(softener ? softener->run(*frame).get() : frame.get());
       av_frame_unref(frame.get());
       receive();
     }

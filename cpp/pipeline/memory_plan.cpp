@@ -23,8 +23,9 @@ constexpr std::size_t kSparePictures = 5;
 // A fragment is held as packets and once more by the muxer, whose buffer grows by half its size.
 constexpr std::size_t kCopies = 3;
 
-// What decoding packets of ours takes beside the reference pictures.
-constexpr int kOwnPictures = 4;
+// What decoding packets of ours, and taking details from the pictures, takes beside the reference
+// pictures.
+constexpr int kOwnPictures = 6;
 
 std::size_t in_mib(const std::size_t bytes) { return (bytes + kMiB - 1) / kMiB; }
 std::string mib(const std::size_t bytes) { return std::to_string(in_mib(bytes)); }

@@ -1,6 +1,7 @@
 #include "pipeline/rate_control.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -17,75 +18,178 @@ constexpr double kAimOfBlind = 0.90;  // where that is all of them
 constexpr std::ptrdiff_t kAround = 12;  // frames on each side
 constexpr double kSame = 0.03;          // of a weight, the same for all frames
 constexpr double kKeyPart = 0.15;       // of a segment's bytes, guessed
-constexpr double kGuessFrames = 8.0;    // that the guess weighs as much as
+constexpr double kGuessFrames = 2.0;    // that the guess weighs as much as
 constexpr double kForget = 0.988;       // a packet: half after 58
 constexpr double kSteps = 16.0;         // a crf: what a few bits of rounding cannot move
 constexpr double kFirstStep = 1.0;      // crf a frame, until kSettled packets are out
 constexpr double kStepUp = 0.35;
 constexpr double kStepDown = 0.15;
 constexpr std::size_t kSettled = 24;
-constexpr std::int64_t kLeastRun = 48;  // frames
-constexpr std::int64_t kMostRuns = 4;
+// While the crf is as asked for, a need above the rest of the share is waited with: so many
+// halvings of it where all frames are still to come, fewer with each that is out.
+constexpr double kPatience = 0.15;
+// A rehearsal: a 16th of the frames, of which more tell hardly more than twelve; none where the
+// guess would have to be wrong by this.
+constexpr std::int64_t kRehearsedPart = 16;
+constexpr std::int64_t kMostRehearsed = 12;
+constexpr double kNoDoubt = 8.0;
+constexpr double kNear = 0.4;  // halvings between a rehearsal's crf and the one chosen by it
+// Where frames rehearsed are this much lighter than the film's mean (a dark title), the guess
+// counts too, up to so many times what was found.
+constexpr double kLight = 0.1;
+constexpr double kMostGuessed = 30.0;
+// Runs: where by the source's bytes one ends and the next begins. Their encoders begin with a key
+// frame each, so there are few; the last is short, since nothing makes up for its error.
+constexpr std::array kRunParts{0.5, 0.8};
+constexpr std::int64_t kLeastRun = 40;  // frames
+constexpr double kSurely = 0.5;         // a need of this part of the aim needs no runs
 
 // Bytes around each frame, without the largest packet there: a source's key frame says nothing of
 // how hard its passage is.
+double local_bytes(const std::span<const std::int32_t> around) {
+  if (around.empty()) return 0.0;
+  const double sum = std::accumulate(around.begin(), around.end(), 0.0);
+  if (around.size() <= 2) return sum / static_cast<double>(around.size());
+  const double largest = *std::max_element(around.begin(), around.end());
+  return (sum - largest) / static_cast<double>(around.size() - 1);
+}
+
+double as_weight(const double bytes, const double mean) {
+  return mean > 0.0 ? (1.0 - kSame) * bytes / mean + kSame : 1.0;
+}
+
 std::vector<float> smooth_weights(const std::span<const std::int32_t> bytes) {
   const auto count = static_cast<std::ptrdiff_t>(bytes.size());
-  std::vector<float> weights(bytes.size(), 1.0F);
-  double total = 0.0;
+  std::vector<double> local;
   for (std::ptrdiff_t i = 0; i < count; ++i) {
     const auto from = static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, i - kAround));
     const auto to = static_cast<std::size_t>(std::min(count, i + kAround + 1));
-    const auto around = bytes.subspan(from, to - from);
-    const double sum = std::accumulate(around.begin(), around.end(), 0.0);
-    const double largest = around.size() > 2 ? *std::max_element(around.begin(), around.end()) : 0;
-    const double local =
-        (sum - largest) / static_cast<double>(around.size() - (around.size() > 2 ? 1 : 0));
-    weights[static_cast<std::size_t>(i)] = static_cast<float>(local);
-    total += local;
+    local.push_back(local_bytes(bytes.subspan(from, to - from)));
   }
-  const double mean = total / static_cast<double>(std::max<std::ptrdiff_t>(1, count));
-  for (float& weight : weights)
-    weight = mean > 0.0
-                 ? static_cast<float>((1.0 - kSame) * static_cast<double>(weight) / mean + kSame)
-                 : 1.0F;
+  const double mean = std::accumulate(local.begin(), local.end(), 0.0) /
+                      static_cast<double>(std::max<std::ptrdiff_t>(1, count));
+  std::vector<float> weights;
+  for (const double one : local) weights.push_back(static_cast<float>(as_weight(one, mean)));
   return weights;
 }
 
 }  // namespace
 
 RateControl::RateControl(const RateCurve& curve, const Task& task)
-    : curve_(curve), task_(task), weights_(smooth_weights(task.source_bytes)) {
+    : task_(task),
+      steerable_(curve.steerable),
+      usual_halved_by_(curve.halved_by),
+      halved_by_(curve.halved_by),
+      most_crf_(std::max(task.least_crf, curve.most)),
+      weights_(smooth_weights(task.source_bytes)),
+      crf_(task.least_crf) {
   task_.frames = std::max<std::int64_t>(1, task.frames);
+  task_.expected = std::max(1.0, task.expected);
   weights_.resize(static_cast<std::size_t>(task_.frames), 1.0F);
   left_weight_ = std::accumulate(weights_.begin(), weights_.end(), 0.0);
-  if (!curve.steerable) {
-    const std::int64_t runs = std::clamp(task_.frames / kLeastRun, std::int64_t{1}, kMostRuns);
-    run_frames_ = (task_.frames + runs - 1) / runs;
-  }
-  crf_ = task_.least_crf;
-  const double at_least = std::exp2(-task_.least_crf / curve_.halved_by);
-  const double complexity = std::max(1.0, task_.expected) *
-                            (curve.steerable ? 1.0 - kKeyPart : 1.0) / (left_weight_ * at_least);
-  const double blind = run_frames_ > 0 ? static_cast<double>(run_frames_) : curve.blind;
+  plan_runs();
+  const double blind =
+      steerable_
+          ? curve.blind
+          : static_cast<double>(task_.frames - (run_ends_.size() > 1 ? *(run_ends_.end() - 2) : 0));
   aim_ = kAim + (kAimOfBlind - kAim) * std::min(1.0, blind / static_cast<double>(task_.frames));
   aim_ *= static_cast<double>(std::max<std::int64_t>(1, task_.share));
-  const double first = std::max(
-      task_.least_crf,
-      task_.least_crf + curve_.halved_by * std::log2(std::max(1.0, task_.expected) / aim_));
-  learned_cost_ = kGuessFrames * std::exp2(-first / curve_.halved_by);
-  learned_bytes_ = complexity * learned_cost_;
+  const double expected = task_.expected / at(task_.least_crf);
+  key_ = key_guess_ = kKeyPart * expected;
+  guess_ = (1.0 - kKeyPart) * expected / left_weight_;
+  const double first =
+      std::max(task_.least_crf,
+               task_.least_crf + halved_by_ * std::log2(std::max(1.0, task_.expected / aim_)));
+  learned_cost_ = kGuessFrames * at(first);
+  learned_bytes_ = guess_ * learned_cost_;
   choose(1e3, 1e3);
+}
+
+double RateControl::at(const double crf) const { return std::exp2(-crf / halved_by_); }
+
+void RateControl::plan_runs() {
+  run_ends_.clear();
+  if (!steerable_) {
+    double weight = 0.0;
+    std::size_t part = 0;
+    for (std::int64_t i = 0; i < task_.frames && part < kRunParts.size(); ++i) {
+      weight += weights_[static_cast<std::size_t>(i)];
+      const std::int64_t begin = run_ends_.empty() ? 0 : run_ends_.back();
+      if (task_.frames - (i + 1) < kLeastRun) break;
+      const bool last_chance = task_.frames - (i + 1) == kLeastRun && part == 0;
+      if ((weight < kRunParts[part] * left_weight_ && !last_chance) || i + 1 - begin < kLeastRun)
+        continue;
+      run_ends_.push_back(i + 1);
+      ++part;
+    }
+  }
+  run_ends_.push_back(task_.frames);
+  keys_left_ = run_ends_.size();
 }
 
 double RateControl::weight(const std::size_t frame) const {
   return frame < weights_.size() ? weights_[frame] : 1.0;
 }
 
+double RateControl::rehearsed_weight(const std::size_t frames) const {
+  const auto& bytes = task_.source_bytes;
+  return as_weight(local_bytes(bytes.first(std::min(frames, bytes.size()))), local_bytes(bytes));
+}
+
+std::size_t RateControl::rehearsal() const {
+  if (kNoDoubt * task_.expected < aim_) return 0;
+  return static_cast<std::size_t>(
+      std::clamp(task_.frames / kRehearsedPart, std::int64_t{1}, kMostRehearsed));
+}
+
+bool RateControl::rehearsed(const std::size_t frames, const std::int64_t key_bytes,
+                            const std::int64_t other_bytes) {
+  const double crf = crf_;
+  const double bytes = static_cast<double>(key_bytes + other_bytes);
+  if (trial_.bytes > 0.0 && std::abs(crf - trial_.crf) >= kNear * usual_halved_by_) {
+    // The film's own curve. Steering follows packets, and needs no more than about the right one.
+    const double slope = (crf - trial_.crf) / std::log2(trial_.bytes / std::max(1.0, bytes));
+    const double least = (steerable_ ? 0.7 : 0.5) * usual_halved_by_;
+    const double most = (steerable_ ? 1.6 : 3.0) * usual_halved_by_;
+    halved_by_ = slope > 0.0 ? std::clamp(slope, least, most) : most;
+    const double expected = task_.expected / at(task_.least_crf);
+    key_guess_ = kKeyPart * expected;
+    guess_ = (1.0 - kKeyPart) * expected / left_weight_;
+  }
+  trial_ = {crf, bytes};
+  key_ = static_cast<double>(std::max<std::int64_t>(1, key_bytes)) / at(crf);
+  const auto others = static_cast<double>(frames > 1 ? frames - 1 : 0);
+  double complexity = guess_ * key_ / key_guess_;
+  if (others > 0.0) {
+    const double weight = rehearsed_weight(frames);
+    const double found =
+        std::max(1.0, static_cast<double>(other_bytes)) / (others * weight * at(crf));
+    const double certain = std::clamp((weight - kSame) / (kLight - kSame), 0.0, 1.0);
+    complexity =
+        std::exp2(certain * std::log2(found) +
+                  (1.0 - certain) * std::log2(std::clamp(guess_, found, kMostGuessed * found)));
+  }
+  learned_cost_ = std::max(kGuessFrames, others) * at(crf);
+  learned_bytes_ = complexity * learned_cost_;
+  if (!steerable_) {
+    plan_runs();
+    if (complexity * left_weight_ * at(task_.least_crf) < kSurely * aim_) {
+      run_ends_ = {task_.frames};
+      keys_left_ = 1;
+    }
+  }
+  crf_ = task_.least_crf;
+  choose(1e3, 1e3);
+  return std::abs(crf_ - crf) > kNear * usual_halved_by_;
+}
+
 bool RateControl::sent() {
   used_.push_back(crf_);
-  ++in_run_;
-  return run_frames_ > 0 && in_run_ >= run_frames_;
+  if (crf_ > task_.least_crf) bound_ = true;
+  if (run_ + 1 >= run_ends_.size() || static_cast<std::int64_t>(used_.size()) < run_ends_[run_])
+    return false;
+  ++run_;
+  return true;
 }
 
 void RateControl::received(const std::size_t frame, const std::int64_t bytes, const bool key) {
@@ -95,34 +199,33 @@ void RateControl::received(const std::size_t frame, const std::int64_t bytes, co
   // The crf that this packet was encoded with: that of the frame given `lag` ago.
   const std::size_t behind = std::min(used_.size(), static_cast<std::size_t>(task_.lag) + 1);
   const double crf = used_.empty() ? crf_ : used_[used_.size() - behind];
-  if (!key || run_frames_ > 0) {
-    const double keep = run_frames_ > 0 ? 1.0 : kForget;
-    learned_bytes_ = keep * learned_bytes_ + static_cast<double>(bytes);
-    learned_cost_ = keep * learned_cost_ + weight(frame) * std::exp2(-crf / curve_.halved_by);
+  const auto place = static_cast<std::int64_t>(frame);
+  if (frame == 0 || std::find(run_ends_.begin(), run_ends_.end(), place) != run_ends_.end()) {
+    if (keys_left_ > 0) --keys_left_;
+    key_ = static_cast<double>(bytes) / at(crf);
+  } else if (!key || !steerable_) {
+    learned_bytes_ = kForget * learned_bytes_ + static_cast<double>(bytes);
+    learned_cost_ = kForget * learned_cost_ + weight(frame) * at(crf);
   }
-  if (run_frames_ > 0) return;
+  if (!steerable_) return;
   if (packets_ < kSettled)
     choose(kFirstStep, kFirstStep);
   else
     choose(kStepUp, kStepDown);
 }
 
-void RateControl::run_ended() {
-  in_run_ = 0;
-  choose(1e3, 1e3);
-}
+void RateControl::run_ended() { choose(1e3, 1e3); }
 
 void RateControl::choose(const double upward, const double downward) {
-  const auto share = static_cast<double>(task_.share);
-  const double key = packets_ == 0 && run_frames_ == 0 ? kKeyPart * aim_ : 0.0;
   // Past the aim there is still something to have: the picture must not break off.
-  const double left = std::max(aim_ - bytes_ - key, 0.002 * share);
-  const double need = learned_bytes_ / learned_cost_ * std::max(1.0, left_weight_);
-  const double wanted = curve_.halved_by * std::log2(std::max(1e-9, need) / std::max(1.0, left));
+  const double left = std::max(aim_ - bytes_, 0.002 * static_cast<double>(task_.share));
+  const double need = learned_bytes_ / learned_cost_ * std::max(1.0, left_weight_) +
+                      static_cast<double>(keys_left_) * key_;
+  double wanted = halved_by_ * std::log2(std::max(1e-9, need) / std::max(1.0, left));
+  const double patience = kPatience * halved_by_ * left_weight_ / static_cast<double>(task_.frames);
+  if (crf_ <= task_.least_crf && wanted < task_.least_crf + patience) wanted = task_.least_crf;
   const double next = std::clamp(wanted, crf_ - downward, crf_ + upward);
-  crf_ = std::clamp(std::round(next * kSteps) / kSteps, task_.least_crf,
-                    std::max(task_.least_crf, curve_.most));
-  if (crf_ > task_.least_crf) bound_ = true;
+  crf_ = std::clamp(std::round(next * kSteps) / kSteps, task_.least_crf, most_crf_);
 }
 
 double RateControl::mean_crf() const {

@@ -11,12 +11,14 @@
 namespace streamvsr {
 
 // Purpose: chooses the crf frame by frame, or, for encoders whose crf cannot be changed while they
-// run, for runs of frames with an encoder each. It starts from a guess and follows the packets that
-// are finished, aiming at one quality for what is still to come. It never goes below the crf asked
-// for. A pure function of what it is told. Thread-safety: none.
+// run, for runs of frames with an encoder each. It starts from a guess, learns from a rehearsal of
+// the first frames, then from the packets that are finished, aiming at one quality for what is
+// still to come. It never goes below the crf asked for. A pure function of what it is told.
+// Thread-safety: none.
 //
 // The model: a frame takes complexity x 2^(-crf / halved_by) bytes, complexity being a factor for
-// the whole segment, learned, times the frame's weight, from the source's own packets around it.
+// the whole segment, learned, times the frame's weight, from the source's own packets around it; a
+// key frame that begins a run has a complexity of its own.
 class RateControl {
  public:
   // share: what the whole segment may take; source_bytes may be empty. expected: bytes at
@@ -32,6 +34,13 @@ class RateControl {
   };
   RateControl(const RateCurve& curve, const Task& task);
 
+  // How many of the first frames a rehearsal should have, at most; 0: the share is so large that
+  // none is needed.
+  std::size_t rehearsal() const;
+  // The first frames were encoded with crf(), for their sizes alone. True: the crf is now so far
+  // from that one that it should be done again.
+  bool rehearsed(std::size_t frames, std::int64_t key_bytes, std::int64_t other_bytes);
+
   // The crf for the frame, or run of frames, that is encoded next.
   double crf() const { return crf_; }
   // A frame was given to the encoder. True: its run ends here, and the encoder must be drained.
@@ -40,28 +49,39 @@ class RateControl {
   void received(std::size_t frame, std::int64_t bytes, bool key);
   // All packets of a run came out; the next one's crf is chosen.
   void run_ended();
-  // Where the budget made the picture coarser than asked for.
+  // Where frames were given to the encoder coarser than asked for.
   bool bound() const { return bound_; }
   // Mean over the frames so far.
   double mean_crf() const;
 
  private:
   double weight(std::size_t frame) const;
+  double rehearsed_weight(std::size_t frames) const;
+  double at(double crf) const;
+  void plan_runs();
   void choose(double upward, double downward);
 
-  const RateCurve& curve_;
   Task task_;
+  bool steerable_;
+  double usual_halved_by_, halved_by_;
+  double most_crf_;
   std::vector<float> weights_;  // of each frame, mean 1
   std::vector<double> used_;    // crf of the frames sent, in order
   double crf_;
-  double aim_;            // bytes
-  double left_weight_;    // of the frames whose packets are not out
-  double bytes_ = 0.0;    // of packets that are out
-  double learned_bytes_;  // with less and less regard for the older ones
+  double aim_;                // bytes
+  double left_weight_ = 0.0;  // of the frames whose packets are not out
+  double bytes_ = 0.0;        // of packets that are out
+  double learned_bytes_;      // with less and less regard for the older ones
   double learned_cost_;
+  double key_;  // complexity of a run's first frame
+  double guess_, key_guess_;
+  struct Trial {
+    double crf = -1.0, bytes = 0.0;
+  } trial_;
   std::size_t packets_ = 0;
-  std::int64_t run_frames_ = 0;  // planned length of a run; 0: one for the whole segment
-  std::int64_t in_run_ = 0;
+  std::vector<std::int64_t> run_ends_;  // frames; the last is the segment's
+  std::size_t run_ = 0;
+  std::size_t keys_left_;  // of runs whose first packet is not out
   bool bound_ = false;
 };
 

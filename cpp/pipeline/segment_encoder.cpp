@@ -13,6 +13,13 @@ namespace {
 // A run is made smaller by at most this factor while there is another to share the work with.
 constexpr double kLeastOfRun = 0.6;
 constexpr int kAttempts = 5;
+// Encoded again, a run aims at the first of these parts of what it may have, and is content with
+// the second.
+constexpr double kAimOfRun = 0.97;
+constexpr double kUseOfRun = 0.94;
+// Where a share is so small that no crf does, details up to so many samples are taken away.
+constexpr int kMostSoftened = 32;
+constexpr int kRehearsals = 3;
 
 std::int64_t bytes_of(const std::span<const PacketPtr> packets) {
   std::int64_t bytes = 0;
@@ -40,19 +47,13 @@ SegmentEncoder::SegmentEncoder(const JobPlan& plan, const int video_output, cons
                        Rounding::kDiffused);
 }
 
-void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment, PacketSink& out) {
-  if (plan_.budget.limited() && !rate_) begin_budget();
-  if (!encoder_) open();
+SegmentEncoder::Waiting SegmentEncoder::prepared(SourcePicture picture) {
   const AVRational base = plan_.part.video_time_base;
   const std::int64_t ticks = plan_.time_base.num;  // of base in one of the source's
-  const std::int64_t pts = plan_.part.clock.to_part(picture.pts * ticks, base);
-  if (!first_pts_) first_pts_ = pts;
-  pts_.push_back(pts);
-  durations_[pts] = picture.duration * ticks;
   Planes planes = std::move(picture.planes);
   if (converter_) planes = converter_->run(planes);
-  const FramePtr frame = to_frame(std::move(planes), plan_.encoder.format);
-  frame->pts = pts;
+  FramePtr frame = to_frame(std::move(planes), plan_.encoder.format);
+  frame->pts = plan_.part.clock.to_part(picture.pts * ticks, base);
   frame->color_range = plan_.encoder.range;
   frame->colorspace = plan_.encoder.space;
   frame->color_trc = plan_.encoder.transfer;
@@ -60,11 +61,38 @@ void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment, P
   frame->chroma_location = plan_.encoder.chroma_location;
   frame->sample_aspect_ratio = plan_.encoder.sample_aspect_ratio;
   mark_plain_frame(*frame);
+  return {std::move(frame), picture.duration * ticks};
+}
+
+void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment, PacketSink& out) {
+  if (plan_.budget.limited() && !rate_) begin_budget();
+  waiting_.push_back(prepared(std::move(picture)));
+  if (waiting_.size() < rehearsal_ && !last_in_segment) return;
+  feed_waiting(last_in_segment, out);
+}
+
+void SegmentEncoder::feed_waiting(const bool last_in_segment, PacketSink& out) {
+  while (!waiting_.empty()) {
+    if (plan_.budget.limited() && !rate_) begin_budget();
+    if (rehearsal_ > 0) rehearse();
+    Waiting picture = std::move(waiting_.front());
+    waiting_.pop_front();
+    feed(std::move(picture), last_in_segment && waiting_.empty(), out);
+  }
+}
+
+void SegmentEncoder::feed(Waiting picture, const bool last_in_segment, PacketSink& out) {
+  if (!encoder_) open();
+  const std::int64_t pts = picture.frame->pts;
+  if (!first_pts_) first_pts_ = pts;
+  pts_.push_back(pts);
+  durations_[pts] = picture.duration;
   if (rate_) {
     places_.emplace(pts, static_cast<std::size_t>(segment_.frames++));
     if (rate_curve(plan_.encoder.codec)->steerable) encoder_->set_crf(rate_->crf());
   }
-  encoder_->send(frame.get());
+  encoder_->send(picture.frame.get());
+  picture.frame.reset();
   fed_ = true;
   const bool run_ends = rate_ && rate_->sent();
   receive(out);
@@ -79,11 +107,36 @@ void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment, P
   }
 }
 
+// See Note [rehearsal].
+void SegmentEncoder::rehearse() {
+  const std::size_t pictures = std::min(rehearsal_, waiting_.size());
+  rehearsal_ = 0;
+  EncoderSettings settings = plan_.encoder;
+  for (int round = 0; round < kRehearsals; ++round) {
+    settings.crf = rate_->crf();
+    Encoder encoder(settings);
+    std::int64_t first = 0, others = 0;
+    const PacketPtr packet = make_packet();
+    const auto receive = [&] {
+      for (; encoder.receive(*packet); av_packet_unref(packet.get()))
+        (packet->pts == waiting_.front().frame->pts ? first : others) += packet->size;
+    };
+    for (std::size_t i = 0; i < pictures; ++i) {
+      stop_.check();
+      encoder.send(waiting_[i].frame.get());
+      receive();
+    }
+    encoder.send(nullptr);
+    receive();
+    if (!rate_->rehearsed(pictures, first, others)) break;
+  }
+}
+
 void SegmentEncoder::open() {
   EncoderSettings settings = plan_.encoder;
   if (rate_) {
     settings.crf = rate_->crf();
-    runs_.push_back(held_.size());
+    runs_.push_back({held_.size(), settings.crf});
   }
   encoder_.emplace(settings);
   const ParametersPtr again = encoder_->parameters();
@@ -106,6 +159,7 @@ void SegmentEncoder::drain(PacketSink& out) {
 }
 
 void SegmentEncoder::finish_segment(PacketSink& out) {
+  feed_waiting(false, out);
   drain(out);
   if (rate_) end_budget(segment_.share, out);
 }
@@ -165,6 +219,10 @@ void SegmentEncoder::begin_budget() {
   task.least_crf = meant_crf(settings.codec, settings.crf);
   task.lag = settings.threads - 1;
   rate_.emplace(curve, task);
+  // The pictures kept meanwhile take the place of packets to come.
+  rehearsal_ =
+      std::min(rate_->rehearsal(),
+               std::max<std::size_t>(1, plan_.memory.held / planes_bytes(plan_.output_format)));
 }
 
 void SegmentEncoder::hold(PacketPtr packet) {
@@ -193,12 +251,13 @@ void SegmentEncoder::end_budget(const std::int64_t share, PacketSink& out) {
 }
 
 std::span<PacketPtr> SegmentEncoder::run_packets(const std::size_t run) {
-  const std::size_t end = run + 1 < runs_.size() ? runs_[run + 1] : held_.size();
-  return std::span(held_).subspan(runs_[run], end - runs_[run]);
+  const std::size_t end = run + 1 < runs_.size() ? runs_[run + 1].begin : held_.size();
+  return std::span(held_).subspan(runs_[run].begin, end - runs_[run].begin);
 }
 
 void SegmentEncoder::make_smaller(const std::int64_t share) {
   segment_.reencoded = segment_.bound = true;
+  if (rate_curve(plan_.encoder.codec)->steerable) runs_.back().crf = segment_.crf;
   // The last runs first, until none of them must shrink too far.
   std::size_t first = runs_.size();
   std::int64_t shrinking = 0;
@@ -207,59 +266,107 @@ void SegmentEncoder::make_smaller(const std::int64_t share) {
     const auto left = static_cast<double>(share - (held_bytes_ - shrinking));
     if (left >= kLeastOfRun * static_cast<double>(shrinking)) break;
   }
-  for (std::size_t run = first; run < runs_.size(); ++run) {
+  bool fits = shrink(first, share, 1);
+  for (int soften = first > 0 ? 1 : 2; !fits && soften <= kMostSoftened; soften *= 2)
+    fits = shrink(0, share, soften);
+  segment_.crf = 0.0;
+  for (std::size_t run = 0; run < runs_.size(); ++run)
+    segment_.crf += runs_[run].crf * static_cast<double>(run_packets(run).size()) /
+                    static_cast<double>(held_.size());
+  if (fits) return;
+  throw Error(ErrorKind::kConfig,
+              "the disk budget is too small for the film from frame " +
+                  std::to_string(segment_.first_frame) + " on: " + size_text(share) +
+                  " are left for pictures that take " + size_text(held_bytes_) +
+                  " at the lowest quality; raise disk_ratio, or lift the budget with "
+                  "disk_ratio=None (none on the command line)");
+}
+
+// Encodes runs again, until the segment fits. False: the largest crf is too little.
+bool SegmentEncoder::shrink(const std::size_t first_run, const std::int64_t share,
+                            const int soften) {
+  std::int64_t shrinking = 0;
+  for (std::size_t run = first_run; run < runs_.size(); ++run)
+    shrinking += bytes_of(run_packets(run));
+  for (std::size_t run = first_run; run < runs_.size(); ++run) {
     // What this run may have of what the runs that shrink may have, by its part of their bytes.
     const auto most = static_cast<double>(share - (held_bytes_ - shrinking));
     const std::int64_t bytes = bytes_of(run_packets(run));
-    reencode_run(run, static_cast<std::int64_t>(most * static_cast<double>(bytes) /
-                                                static_cast<double>(shrinking)));
+    if (!reencode_run(run,
+                      static_cast<std::int64_t>(most * static_cast<double>(bytes) /
+                                                static_cast<double>(shrinking)),
+                      soften))
+      return false;
     shrinking -= bytes;
   }
+  return true;
 }
 
-void SegmentEncoder::reencode_run(const std::size_t run, const std::int64_t most) {
+bool SegmentEncoder::reencode_run(const std::size_t run, const std::int64_t most,
+                                  const int soften) {
   const RateCurve& curve = *rate_curve(plan_.encoder.codec);
   const std::span<PacketPtr> packets = run_packets(run);
-  const std::int64_t before = bytes_of(packets);
   EncoderSettings settings = plan_.encoder;
-  double aim = 0.97 * static_cast<double>(most);
-  std::int64_t bytes = before;
-  settings.crf = segment_.crf;
+  std::vector<PacketPtr> smaller;
+  const auto encode_at = [&](const double crf) {
+    smaller.clear();
+    settings.crf = crf;
+    smaller = reencode(packets, *parameters_, settings, soften, stop_);
+    return bytes_of(smaller);
+  };
+  const auto enough = static_cast<std::int64_t>(kUseOfRun * static_cast<double>(most));
+  double crf = runs_[run].crf;
+  double too_fine = soften > 1 ? 0.0 : crf, fits = -1.0;
+  auto bytes = static_cast<double>(bytes_of(packets));
+  double halved_by = curve.halved_by;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const double wanted =
-        settings.crf + curve.halved_by * std::log2(static_cast<double>(bytes) / std::max(1.0, aim));
-    settings.crf = attempt + 1 == kAttempts
-                       ? curve.most
-                       : std::clamp(std::ceil(wanted * 16.0) / 16.0, 0.0, curve.most);
-    std::vector<PacketPtr> smaller = reencode(packets, *parameters_, settings, stop_);
-    bytes = bytes_of(smaller);
-    if (bytes > most && settings.crf < curve.most) {
-      aim *= 0.97;
+    const double aim = std::max(1.0, kAimOfRun * static_cast<double>(most));
+    double next =
+        std::round((crf + halved_by * std::log2(std::max(1.0, bytes) / aim)) * 16.0) / 16.0;
+    if (fits < 0.0 && attempt + 1 == kAttempts) next = curve.most;
+    next = std::clamp(next, std::min(too_fine + 0.0625, curve.most), curve.most);
+    if (fits >= 0.0 && next >= fits) next = std::round((too_fine + fits) * 8.0) / 16.0;
+    if (fits >= 0.0 && (next >= fits || next <= too_fine)) break;
+    const std::int64_t found = encode_at(next);
+    // The content's own curve.
+    const double slope =
+        (next - crf) / std::log2(bytes / static_cast<double>(std::max<std::int64_t>(1, found)));
+    if (std::isfinite(slope) && slope > 0.0)
+      halved_by = std::clamp(slope, 0.5 * curve.halved_by, 4.0 * curve.halved_by);
+    crf = next;
+    bytes = static_cast<double>(found);
+    if (found > most) {
+      if (next >= curve.most) return false;
+      too_fine = next;
       continue;
     }
-    if (bytes > most) break;
-    std::map<std::int64_t, std::int64_t> durations;
-    for (const PacketPtr& packet : packets) durations[packet->pts] = packet->duration;
-    for (std::size_t i = 0; i < packets.size(); ++i) {
-      PacketPtr& packet = smaller[i];
-      packet->dts = packets[i]->dts;
-      const auto same = durations.find(packet->pts);
-      if (same == durations.end() || packet->pts < packet->dts)
-        throw Error(ErrorKind::kInternal, "encoded again, packets have other times");
-      packet->duration = same->second;
-      packet->stream_index = video_output_;
-      packet->pos = -1;
-    }
-    std::move(smaller.begin(), smaller.end(), packets.begin());
-    held_bytes_ += bytes - before;
-    return;
+    fits = next;
+    if (found >= enough) break;
   }
-  throw Error(ErrorKind::kConfig,
-              "the disk budget is too small for the film from frame " +
-                  std::to_string(segment_.first_frame) + " on: " + size_text(most) +
-                  " are left for pictures that take " + size_text(bytes) +
-                  " at the lowest quality; raise disk_ratio, or lift the budget with "
-                  "disk_ratio=None (none on the command line)");
+  if (fits < 0.0) return false;
+  if (crf != fits) encode_at(fits);
+  runs_[run].crf = fits;
+  replace(packets, std::move(smaller));
+  return true;
+}
+
+// Puts packets of the same pictures in the place of others.
+void SegmentEncoder::replace(const std::span<PacketPtr> packets, std::vector<PacketPtr> smaller) {
+  held_bytes_ -= bytes_of(packets);
+  std::map<std::int64_t, std::int64_t> durations;
+  for (const PacketPtr& packet : packets) durations[packet->pts] = packet->duration;
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    PacketPtr& packet = smaller[i];
+    packet->dts = packets[i]->dts;
+    const auto same = durations.find(packet->pts);
+    if (same == durations.end() || packet->pts < packet->dts)
+      throw Error(ErrorKind::kInternal, "encoded again, packets have other times");
+    packet->duration = same->second;
+    packet->stream_index = video_output_;
+    packet->pos = -1;
+  }
+  std::move(smaller.begin(), smaller.end(), packets.begin());
+  held_bytes_ += bytes_of(packets);
 }
 
 }  // namespace streamvsr

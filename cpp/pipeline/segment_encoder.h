@@ -53,8 +53,13 @@ struct SegmentRate {
 // cannot change it as they run are drained and made anew a few times in a segment (runs). Where the
 // packets become too many to hold, the segment's budget ends there and one for its rest begins.
 //
+// Note [rehearsal]: where a budget may bind, a segment's first pictures are kept, in the place of
+// the packets that come later, and encoded for their sizes alone before the segment's encoder is
+// opened.
+//
 // Note [too large]: where the packets of a segment pass its share all the same, they are decoded
-// and encoded again, coarser, the last run first. Their number and pts stay, hence all dts too.
+// and encoded again, coarser, the last run first; where the largest crf is too little, all of them,
+// in the end without their small details. Their number and pts stay, hence all dts too.
 //
 // Note [dts]: an encoder's own dts start anew with each segment and are not monotonic for variable
 // frame rates. Ours are the pts in rising order, delayed by the encoder's reorder depth d: packet n
@@ -73,7 +78,7 @@ class SegmentEncoder {
   void encode(SourcePicture picture, bool last_in_segment, PacketSink& out);
   // Drains what is left of an open segment.
   void finish_segment(PacketSink& out);
-  bool segment_open() const { return fed_ || !held_.empty(); }
+  bool segment_open() const { return fed_ || !held_.empty() || !waiting_.empty(); }
   // Pictures encoded so far, of the whole film.
   std::int64_t frames_done() const { return packets_; }
   // The segment that ended last, under a disk budget; once.
@@ -82,6 +87,19 @@ class SegmentEncoder {
   EncoderMark mark() const { return {packets_, first_pts_, {pts_.begin(), pts_.end()}, last_dts_}; }
 
  private:
+  struct Waiting {
+    FramePtr frame;
+    std::int64_t duration = 0;
+  };
+  struct Run {
+    std::size_t begin = 0;  // its place in held_
+    double crf = 0.0;       // mean
+  };
+
+  Waiting prepared(SourcePicture picture);
+  void feed_waiting(bool last_in_segment, PacketSink& out);
+  void feed(Waiting picture, bool last_in_segment, PacketSink& out);
+  void rehearse();
   void open();
   void drain(PacketSink& out);
   void receive(PacketSink& out);
@@ -89,7 +107,9 @@ class SegmentEncoder {
   void begin_budget();
   void end_budget(std::int64_t share, PacketSink& out);
   void make_smaller(std::int64_t share);
-  void reencode_run(std::size_t run, std::int64_t most);
+  bool shrink(std::size_t first_run, std::int64_t share, int soften);
+  bool reencode_run(std::size_t run, std::int64_t most, int soften);
+  void replace(std::span<PacketPtr> packets, std::vector<PacketPtr> smaller);
   std::span<PacketPtr> run_packets(std::size_t run);
   SegmentShare share_from(std::int64_t frame) const;
   std::int64_t next_dts();
@@ -116,7 +136,9 @@ class SegmentEncoder {
   std::vector<PacketPtr> held_;
   std::int64_t held_bytes_ = 0;
   std::int64_t most_held_;
-  std::vector<std::size_t> runs_;  // the place in held_ where each begins
+  std::vector<Run> runs_;
+  std::deque<Waiting> waiting_;  // pictures that were not fed
+  std::size_t rehearsal_ = 0;    // pictures, of one that is due
 };
 
 }  // namespace streamvsr

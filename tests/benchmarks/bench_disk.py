@@ -5,7 +5,9 @@
 
 Films are generated: pictures of very different content and bitrate, eight seconds each. Every one
 is enlarged (nearest) twice: without a budget, and with a disk_ratio that leaves the video about
-`part` of what it took then. Printed are the limit's use by the whole file, and whether it was kept.
+`part` of what it took then. An attachment in each film uses up the 1 MiB beside the ratio, so that
+small outputs are bound too. Printed are the file's size and limit, and how much of what it might
+have the video took, where it was bound.
 
 --rate-control also encodes the same enlarged frames by FFmpeg with the same encoder and preset
 under its own limit (x264 and x265: crf with maxrate and bufsize of two seconds; SVT-AV1: variable
@@ -30,6 +32,7 @@ import streamvsr
 from helpers import ffprobe, run
 
 SLACK = 1 << 20
+_BALLAST = SLACK - (160 << 10)  # beside it lie two checkpoints and a container's header
 PRESETS = {"h264": "veryfast", "hevc": "ultrafast", "av1": "10"}
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
 CRF = {"h264": 18, "hevc": 20, "av1": 25}
@@ -56,10 +59,13 @@ def make_film(folder: Path, number: int, size: str) -> Path:
     """The film of a number: a content and a coding."""
     content = _CONTENT[number % len(_CONTENT)].format(s=size, r=(24, 30, 25)[number % 3])
     codec, *options = _CODING[number // len(_CONTENT) % len(_CODING)]
-    path = folder / f"film{number:02d}.mp4"
+    path = folder / f"film{number:02d}.mkv"
+    ballast = folder / "ballast"
+    ballast.write_bytes(bytes(_BALLAST))
     run(
         ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", content, "-t", "8", "-pix_fmt", "yuv420p",
-         "-c:v", codec, *options, path]
+         "-c:v", codec, *options, "-attach", ballast, "-metadata:s:t",
+         "mimetype=application/octet-stream", path]
     )  # fmt: skip
     return path
 
@@ -89,7 +95,10 @@ def hold(source: Path, folder: Path, codec: str, part: float) -> Held | None:
     options = options_for(codec)
     streamvsr.upscale(source, output, disk_ratio=None, **options)
     before = source.stat().st_size
-    ratio = 1 + max(0.001, part * output.stat().st_size - SLACK) / before
+    packets = packet_sizes(output)
+    # As docs/disk-budget.md has it: what else the output is, and two checkpoints.
+    reserved = before - sum(packet_sizes(source)) + 40 * len(packets) + (147 << 10)
+    ratio = 1 + max(0.001, (part * sum(packets) + reserved - SLACK) / before)
     try:
         result = streamvsr.upscale(source, output, disk_ratio=ratio, **options)
     except streamvsr.errors.ConfigError as error:
@@ -103,9 +112,14 @@ def hold(source: Path, folder: Path, codec: str, part: float) -> Held | None:
     )  # fmt: skip
 
 
-def video_bytes(path: Path) -> int:
+def packet_sizes(path: Path) -> list[int]:
+    """Of the first video stream."""
     answer = ffprobe(path, "-select_streams", "v:0", "-show_entries", "packet=size")
-    return sum(int(packet["size"]) for packet in answer["packets"])
+    return [int(packet["size"]) for packet in answer["packets"]]
+
+
+def video_bytes(path: Path) -> int:
+    return sum(packet_sizes(path))
 
 
 def quality(path: Path, reference: Path) -> tuple[float, float]:

@@ -23,10 +23,11 @@ def tasks(bench: Bench, container: str, seed: int) -> Iterator[Task]:
         label = f"kills --seed {seed} {container} #{number}"
         rng = Random(label)
         job = JOBS[rng.choice(names)]
-        yield Task(label, partial(_killed, bench, job, container, rng))
+        yield Task(label, partial(killed, bench, job, container, rng))
 
 
-def _killed(bench: Bench, job: Job, container: str, rng: Random) -> Counts:
+def killed(bench: Bench, job: Job, container: str, rng: Random) -> Counts:
+    """One job, killed until it is done."""
     counts: Counts = Counter()
     seconds = bench.reference(job, container).seconds
     with bench.case(job, container) as case:

@@ -1,4 +1,4 @@
-"""The long runs: python tests/faults/run.py kills|points|errors|power|damage|input --help."""
+"""The long runs: python tests/faults/run.py kills|points|errors|power|damage|input|budget --help."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, os.fspath(Path(__file__).resolve().parent.parent))
 
-from faults import damage, failing, input_side, kills, points, power
+from faults import budget, damage, failing, input_side, kills, points, power
 from faults.campaign import Counts, Task, run_all, summary
 from faults.jobs import CONTAINERS, Bench
 
@@ -54,6 +54,7 @@ SUITES: dict[str, tuple[_Tasks, str, int, str]] = {
         "cuts", 500, "power cuts",
     ),
     "damage": (damage.tasks, "", 50, "damaged inputs"),
+    "budget": (budget.tasks, "", 5, "runs under load of each codec, and twice as many killed jobs"),
     "input": (_input, "", 100, "inputs changed while they are read, and as many unreadable ones"),
 }  # fmt: skip
 
