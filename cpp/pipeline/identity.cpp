@@ -2,11 +2,13 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "media/hash.h"
 #include "pipeline/plan.h"
+#include "pipeline/rate_control.h"
 
 namespace streamvsr {
 
@@ -70,6 +72,10 @@ Identity identify(const JobPlan& plan, const Input& input, const std::string& en
       {"precision", config.precision},
       {"passes", std::to_string(config.passes)}};
   if (!config.steadying.empty()) identity.job["mask and temporal window"] = config.steadying;
+  if (plan.budget.limited())
+    identity.job["pictures rehearsed"] =
+        std::to_string(std::min(RateControl::most_rehearsed(*rate_curve(e.codec)),
+                                plan.memory.rehearsal / planes_bytes(plan.output_format)));
   if (e.lookahead > 0) identity.job["encoder's look-ahead"] = std::to_string(e.lookahead);
   std::string parameter_sets(reinterpret_cast<const char*>(plan.encoded->extradata),
                              static_cast<std::size_t>(std::max(0, plan.encoded->extradata_size)));

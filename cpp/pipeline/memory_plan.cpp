@@ -20,6 +20,8 @@ constexpr std::size_t kProbing = 2;
 constexpr std::size_t kLeastPictures = 2;
 // More than this beside a batch does not make anything quicker.
 constexpr std::size_t kSparePictures = 5;
+// Pictures kept for a rehearsal are at most this part of the limit, or as many as packets later.
+constexpr std::size_t kRehearsalPart = 8;
 // A fragment is held as packets and once more by the muxer, whose buffer grows by half its size.
 constexpr std::size_t kCopies = 3;
 
@@ -55,7 +57,7 @@ MemoryPlan fixed_parts(const MemoryNeeds& needs, const EncoderSettings& encoder,
   plan.decoder = decoder_bytes(needs.decoder, decoder_threads) +
                  static_cast<std::size_t>(needs.look_back) * needs.source_picture;
   plan.encoder = encoder_bytes(encoder) + needs.encoded_picture;
-  plan.held = needs.held;
+  plan.held = plan.rehearsal = needs.held;
   plan.packets = packets_share(needs, encoder);
   plan.fixed = kFixed + kProbing * std::min(needs.source_bytes, kProbed);
   plan.workspace = needs.workspace;
@@ -109,16 +111,25 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, EncoderSettings& encoder, int& 
   const int least_decoder = needs.decoder_threads_given ? decoder_threads : 1;
   const int least_lookahead = asked.lookahead_given ? asked.lookahead : asked.least_lookahead;
 
+  std::size_t rehearsal = 0;  // more than the packets held later
   const auto with = [&](const int lookahead, const int e_threads, const int d_threads) {
     encoder.lookahead = lookahead == asked.lookahead ? given_lookahead : lookahead;
     encoder.threads = e_threads;
     decoder_threads = d_threads;
-    return fixed_parts(needs, encoder, d_threads);
+    MemoryPlan plan = fixed_parts(needs, encoder, d_threads);
+    plan.rehearsal += rehearsal;
+    plan.packets += rehearsal;
+    return plan;
   };
   const auto fits = [&](const MemoryPlan& plan) { return plan.used() <= plan.limit; };
 
   MemoryPlan plan = with(least_lookahead, least_encoder, least_decoder);
   if (!fits(plan)) refuse(plan, encoder, asked);
+  // The bytes depend on it: so it depends on nothing that they do not, and of the encoder nothing
+  // is lowered for it.
+  const std::size_t wished = std::min(needs.rehearsal, needs.limit / kRehearsalPart);
+  rehearsal = wished > needs.held ? wished - needs.held : 0;
+  if (!fits(with(asked.lookahead, encoder_threads, least_decoder))) rehearsal = 0;
   int d = wished_decoder_threads;
   int e = encoder_threads;
   while (d > least_decoder && !fits(with(least_lookahead, least_encoder, d))) --d;

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "color/convert.h"
 #include "pipeline/plan_picture.h"
+#include "pipeline/rate_control.h"
 #include "pipeline/remains.h"
 #include "pipeline/space.h"
 
@@ -210,6 +211,9 @@ void share_memory(const JobConfig& asked, const SourceIndex& index, const Input&
   if (asked.disk_ratio > 0.0)
     needs.held = DiskBudget::held_bytes(planes_bytes(plan.output_format),
                                         av_q2d(plan.frame_rate) * asked.segment_seconds);
+  if (needs.held > 0)
+    needs.rehearsal = RateControl::most_rehearsed(*rate_curve(plan.encoder.codec)) *
+                      planes_bytes(plan.output_format);
   needs.decoder_threads_given = asked.decoder_threads != 0;
   needs.encoder_threads_given = asked.encoder_threads != 0;
   plan.memory = plan_memory(needs, plan.encoder, plan.decoder.threads);

@@ -20,6 +20,7 @@ constexpr double kSame = 0.03;          // of a weight, the same for all frames
 constexpr double kKeyPart = 0.15;       // of a segment's bytes, guessed
 constexpr double kGuessFrames = 2.0;    // that the guess weighs as much as
 constexpr double kForget = 0.988;       // a packet: half after 58
+constexpr double kForgetOfRuns = 0.998;
 constexpr double kSteps = 16.0;         // a crf: what a few bits of rounding cannot move
 constexpr double kFirstStep = 1.0;      // crf a frame, until kSettled packets are out
 constexpr double kStepUp = 0.35;
@@ -28,10 +29,11 @@ constexpr std::size_t kSettled = 24;
 // While the crf is as asked for, a need above the rest of the share is waited with: so many
 // halvings of it where all frames are still to come, fewer with each that is out.
 constexpr double kPatience = 0.15;
-// A rehearsal: a 16th of the frames, of which more tell hardly more than twelve; none where the
-// guess would have to be wrong by this.
-constexpr std::int64_t kRehearsedPart = 16;
-constexpr std::int64_t kMostRehearsed = 12;
+// A rehearsal: a part of the frames. Where each packet may correct it few do; without, twelve
+// foretold of SVT-AV1 a third to all of what four real clips took, 32 four fifths to all of three.
+constexpr std::int64_t kRehearsedPart = 16, kMostRehearsed = 12;
+constexpr std::int64_t kRehearsedOfRuns = 6, kMostRehearsedOfRuns = 32;
+// None where the guess would have to be wrong by this.
 constexpr double kNoDoubt = 8.0;
 constexpr double kNear = 0.4;  // halvings between a rehearsal's crf and the one chosen by it
 // Where frames rehearsed are this much lighter than the film's mean (a dark title), the guess
@@ -43,6 +45,12 @@ constexpr double kMostGuessed = 30.0;
 constexpr std::array kRunParts{0.5, 0.8};
 constexpr std::int64_t kLeastRun = 40;  // frames
 constexpr double kSurely = 0.5;         // a need of this part of the aim needs no runs
+// Where packets are prompt, a run ends if without it less or more than this of the share would be
+// used, and by as much more as frames are still to come that may make up for it.
+constexpr double kLeastUse = 0.93;
+constexpr double kMostUse = 0.985;
+constexpr double kMayChange = 0.12;
+constexpr std::int64_t kLeastLastRun = 16;  // frames
 
 // Bytes around each frame, without the largest packet there: a source's key frame says nothing of
 // how hard its passage is.
@@ -78,11 +86,13 @@ std::vector<float> smooth_weights(const std::span<const std::int32_t> bytes) {
 RateControl::RateControl(const RateCurve& curve, const Task& task)
     : task_(task),
       steerable_(curve.steerable),
+      prompt_(curve.prompt),
       usual_halved_by_(curve.halved_by),
       halved_by_(curve.halved_by),
       most_crf_(std::max(task.least_crf, curve.most)),
       weights_(smooth_weights(task.source_bytes)),
-      crf_(task.least_crf) {
+      crf_(task.least_crf),
+      most_rehearsed_(most_rehearsed(curve)) {
   task_.frames = std::max<std::int64_t>(1, task.frames);
   task_.expected = std::max(1.0, task.expected);
   weights_.resize(static_cast<std::size_t>(task_.frames), 1.0F);
@@ -109,7 +119,7 @@ double RateControl::at(const double crf) const { return std::exp2(-crf / halved_
 
 void RateControl::plan_runs() {
   run_ends_.clear();
-  if (!steerable_) {
+  if (!steerable_ && !prompt_) {
     double weight = 0.0;
     std::size_t part = 0;
     for (std::int64_t i = 0; i < task_.frames && part < kRunParts.size(); ++i) {
@@ -138,8 +148,13 @@ double RateControl::rehearsed_weight(const std::size_t frames) const {
 
 std::size_t RateControl::rehearsal() const {
   if (kNoDoubt * task_.expected < aim_) return 0;
-  return static_cast<std::size_t>(
-      std::clamp(task_.frames / kRehearsedPart, std::int64_t{1}, kMostRehearsed));
+  return std::clamp<std::size_t>(
+      static_cast<std::size_t>(task_.frames / (steerable_ ? kRehearsedPart : kRehearsedOfRuns)), 1,
+      most_rehearsed_);
+}
+
+std::size_t RateControl::most_rehearsed(const RateCurve& curve) {
+  return curve.steerable ? kMostRehearsed : kMostRehearsedOfRuns;
 }
 
 bool RateControl::rehearsed(const std::size_t frames, const std::int64_t key_bytes,
@@ -171,7 +186,7 @@ bool RateControl::rehearsed(const std::size_t frames, const std::int64_t key_byt
   }
   learned_cost_ = std::max(kGuessFrames, others) * at(crf);
   learned_bytes_ = complexity * learned_cost_;
-  if (!steerable_) {
+  if (!steerable_ && !prompt_) {
     plan_runs();
     if (complexity * left_weight_ * at(task_.least_crf) < kSurely * aim_) {
       run_ends_ = {task_.frames};
@@ -186,10 +201,24 @@ bool RateControl::rehearsed(const std::size_t frames, const std::int64_t key_byt
 bool RateControl::sent() {
   used_.push_back(crf_);
   if (crf_ > task_.least_crf) bound_ = true;
-  if (run_ + 1 >= run_ends_.size() || static_cast<std::int64_t>(used_.size()) < run_ends_[run_])
-    return false;
-  ++run_;
+  const auto frames = static_cast<std::int64_t>(used_.size());
+  const std::size_t run = run_begins_.size() - 1;
+  if (run + 1 < run_ends_.size() ? frames < run_ends_[run] : !off_course()) return false;
+  run_begins_.push_back(frames);
+  if (prompt_) ++keys_left_;
   return true;
+}
+
+bool RateControl::off_course() const {
+  const auto frames = static_cast<std::int64_t>(used_.size());
+  if (steerable_ || !prompt_ || frames - run_begins_.back() < kLeastRun ||
+      task_.frames - frames < kLeastLastRun)
+    return false;
+  const auto share = static_cast<double>(std::max<std::int64_t>(1, task_.share));
+  const double need = learned_bytes_ / learned_cost_ * left_weight_ * at(crf_);
+  const double use = (bytes_ + need) / share;
+  const double may_change = kMayChange * left_weight_ / static_cast<double>(task_.frames);
+  return use > kMostUse + may_change || (crf_ > task_.least_crf && use < kLeastUse - may_change);
 }
 
 void RateControl::received(const std::size_t frame, const std::int64_t bytes, const bool key) {
@@ -200,12 +229,13 @@ void RateControl::received(const std::size_t frame, const std::int64_t bytes, co
   const std::size_t behind = std::min(used_.size(), static_cast<std::size_t>(task_.lag) + 1);
   const double crf = used_.empty() ? crf_ : used_[used_.size() - behind];
   const auto place = static_cast<std::int64_t>(frame);
-  if (frame == 0 || std::find(run_ends_.begin(), run_ends_.end(), place) != run_ends_.end()) {
+  if (std::find(run_begins_.begin(), run_begins_.end(), place) != run_begins_.end()) {
     if (keys_left_ > 0) --keys_left_;
     key_ = static_cast<double>(bytes) / at(crf);
   } else if (!key || !steerable_) {
-    learned_bytes_ = kForget * learned_bytes_ + static_cast<double>(bytes);
-    learned_cost_ = kForget * learned_cost_ + weight(frame) * at(crf);
+    const double keep = steerable_ ? kForget : kForgetOfRuns;
+    learned_bytes_ = keep * learned_bytes_ + static_cast<double>(bytes);
+    learned_cost_ = keep * learned_cost_ + weight(frame) * at(crf);
   }
   if (!steerable_) return;
   if (packets_ < kSettled)

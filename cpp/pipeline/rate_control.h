@@ -11,9 +11,10 @@
 namespace streamvsr {
 
 // Purpose: chooses the crf frame by frame, or, for encoders whose crf cannot be changed while they
-// run, for runs of frames with an encoder each. It starts from a guess, learns from a rehearsal of
-// the first frames, then from the packets that are finished, aiming at one quality for what is
-// still to come. It never goes below the crf asked for. A pure function of what it is told.
+// run, for runs of frames with an encoder each: where their packets are prompt, a new run begins
+// when the share would be missed, else at places planned. It starts from a guess, learns from a
+// rehearsal of the first frames, then from the packets that are finished, aiming at one quality for
+// what is still to come. It never goes below the crf asked for. A pure function of what it is told.
 // Thread-safety: none.
 //
 // The model: a frame takes complexity x 2^(-crf / halved_by) bytes, complexity being a factor for
@@ -34,8 +35,9 @@ class RateControl {
   };
   RateControl(const RateCurve& curve, const Task& task);
 
-  // How many of the first frames a rehearsal should have, at most; 0: the share is so large that
-  // none is needed.
+  // How many frames a rehearsal has at most.
+  static std::size_t most_rehearsed(const RateCurve& curve);
+  // How many of the first frames it should have; 0: the share is so large that none is needed.
   std::size_t rehearsal() const;
   // The first frames were encoded with crf(), for their sizes alone. True: the crf is now so far
   // from that one that it should be done again.
@@ -59,15 +61,17 @@ class RateControl {
   double rehearsed_weight(std::size_t frames) const;
   double at(double crf) const;
   void plan_runs();
+  bool off_course() const;
   void choose(double upward, double downward);
 
   Task task_;
-  bool steerable_;
+  bool steerable_, prompt_;
   double usual_halved_by_, halved_by_;
   double most_crf_;
   std::vector<float> weights_;  // of each frame, mean 1
   std::vector<double> used_;    // crf of the frames sent, in order
   double crf_;
+  std::size_t most_rehearsed_;
   double aim_;                // bytes
   double left_weight_ = 0.0;  // of the frames whose packets are not out
   double bytes_ = 0.0;        // of packets that are out
@@ -79,9 +83,9 @@ class RateControl {
     double crf = -1.0, bytes = 0.0;
   } trial_;
   std::size_t packets_ = 0;
-  std::vector<std::int64_t> run_ends_;  // frames; the last is the segment's
-  std::size_t run_ = 0;
-  std::size_t keys_left_;  // of runs whose first packet is not out
+  std::vector<std::int64_t> run_ends_;  // planned, in frames; the last is the segment's
+  std::vector<std::int64_t> run_begins_{0};
+  std::size_t keys_left_ = 1;  // of runs whose first packet is not out
   bool bound_ = false;
 };
 

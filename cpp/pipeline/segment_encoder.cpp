@@ -220,9 +220,9 @@ void SegmentEncoder::begin_budget() {
   task.lag = settings.threads - 1;
   rate_.emplace(curve, task);
   // The pictures kept meanwhile take the place of packets to come.
-  rehearsal_ =
-      std::min(rate_->rehearsal(),
-               std::max<std::size_t>(1, plan_.memory.held / planes_bytes(plan_.output_format)));
+  rehearsal_ = std::min(
+      rate_->rehearsal(),
+      std::max<std::size_t>(1, plan_.memory.rehearsal / planes_bytes(plan_.output_format)));
 }
 
 void SegmentEncoder::hold(PacketPtr packet) {

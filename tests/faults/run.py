@@ -1,4 +1,4 @@
-"""The long runs: python tests/faults/run.py kills|points|errors|power|damage|input|budget --help."""
+"""The long runs: python tests/faults/run.py SUITE; --help names the suites."""
 
 from __future__ import annotations
 
