@@ -85,7 +85,7 @@ def test_a_job_opens_and_writes_nothing_for_it(
 
 @examples(20)
 @given(
-    max_frames=st.integers(1, 8), frames=st.integers(1, 24), height=st.integers(16, 90),
+    max_frames=st.integers(2, 8), frames=st.integers(1, 24), height=st.integers(16, 90),
     width=st.integers(16, 90), seed=st.integers(0, 9),
 )  # fmt: skip
 def test_a_window_of_a_programs_own_is_memory_and_slides(
