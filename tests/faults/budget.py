@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from random import Random
 
+from helpers import busy_processor
+
 from faults import kills
 from faults.campaign import Counts, Task
 from faults.jobs import Bench, Job, make_job
 
-# Three segments, or with hevc and av1 two of several encoders each.
+# Three segments, or with hevc and av1 two that may have several encoders each.
 JOBS = {
     codec: make_job(
         f"tight-{codec}", "mkv", preset, seconds, "--codec", codec, "--disk-ratio", "1.02",
@@ -27,18 +27,14 @@ JOBS = {
         ("h264", "veryfast", "3.2"), ("hevc", "ultrafast", "4.8"), ("av1", "10", "4.8"),
     )
 }  # fmt: skip
-# It sleeps now and then: on small virtual machines loops that never do starve all else.
-_BUSY = "import time\nwhile True:\n sum(range({work})); time.sleep({pause})"
 
 
 @contextmanager
 def load(rng: Random) -> Iterator[None]:
-    """Other programs at work on the machine, one to three, of a kind of their own each."""
+    """One to three other programs at work on the machine."""
     with ExitStack() as stack:
         for _ in range(rng.randint(1, 3)):
-            words = _BUSY.format(work=rng.randint(1000, 500_000), pause=rng.uniform(0.0005, 0.01))
-            program = stack.enter_context(subprocess.Popen([sys.executable, "-c", words]))
-            stack.callback(program.kill)
+            stack.enter_context(busy_processor())
         yield
 
 
