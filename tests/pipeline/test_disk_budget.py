@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 import streamvsr
-from helpers import busy_processor, cli, decoder_complaints, listing, make_clip, numbers, streams
+from helpers import (
+    busy_processor,
+    cli,
+    decoded_frames,
+    decoder_complaints,
+    listing,
+    make_clip,
+    numbers,
+    run,
+    streams,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from streamvsr import StreamingVideoProcessor, errors
@@ -163,6 +173,30 @@ def test_too_small_a_budget_is_refused_with_what_would_do(tmp_path: Path) -> Non
     assert 1.05 < enough < 3.0
     streamvsr.upscale(clip, tmp_path / "out.mkv", **FAST, disk_ratio=enough)
     assert (tmp_path / "out.mkv").stat().st_size <= limit(clip, enough)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])
+def test_what_is_accepted_is_held(tmp_path: Path, codec: str) -> None:
+    """The least ratio that is not refused, on pictures that SVT-AV1 at its largest crf cannot hold
+    within it: they lose their small details."""
+    ballast = tmp_path / "ballast"
+    ballast.write_bytes(bytes(880 << 10))
+    clip = tmp_path / "in.mkv"
+    run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "cellauto=s=160x96:r=25:rule=110", "-t", "3",
+         "-pix_fmt", "yuv420p", "-preset", "veryfast", "-crf", "18", "-attach", ballast,
+         "-metadata:s:t", "mimetype=application/octet-stream", clip]
+    )  # fmt: skip
+    preset = {"h264": "veryfast", "hevc": "ultrafast", "av1": "10"}[codec]
+    options: dict[str, Any] = {"model": "nearest", "encoder_preset": preset, "codec": codec}
+    options["streams"] = ("v",)
+    with pytest.raises(errors.ConfigError, match="cannot hold a watchable picture") as caught:
+        streamvsr.upscale(clip, tmp_path / "out.mkv", **options, disk_ratio=1.001)
+    enough = float(str(caught.value).split("set disk_ratio to ")[1].split()[0])
+    result = streamvsr.upscale(clip, tmp_path / "out.mkv", **options, disk_ratio=enough)
+    assert (tmp_path / "out.mkv").stat().st_size <= limit(clip, enough)
+    assert decoded_frames(tmp_path / "out.mkv") == 75
+    assert result.performance_report["disk_budget"]["bound_segments"] == 1
 
 
 @pytest.mark.parametrize(
