@@ -227,6 +227,8 @@ void bind_job(py::module_& m) {
       .def_readonly("output_width", &PlanSummary::output_width)
       .def_readonly("output_height", &PlanSummary::output_height)
       .def_readonly("source_codec", &PlanSummary::source_codec)
+      .def_readonly("color_matrix", &PlanSummary::color_matrix,
+                    "the source's, as it is computed with: \"BT.601\", ...")
       .def_readonly("pixel_format", &PlanSummary::pixel_format, "of the output")
       .def_readonly("frame_rate", &PlanSummary::frame_rate, "mean, 1/s")
       .def_readonly("expected_bytes", &PlanSummary::expected_bytes, "of the output, estimate")

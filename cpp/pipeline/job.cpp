@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "color/description.h"
 #include "media/encoder_memory.h"
 #include "pipeline/space.h"
 
@@ -107,6 +108,7 @@ PlanSummary Job::summary() const {
   s.output_width = plan_.output_format.width;
   s.output_height = plan_.output_format.height;
   s.source_codec = plan_.source_codec;
+  s.color_matrix = matrix_name(plan_.color.matrix);
   s.pixel_format = av_get_pix_fmt_name(plan_.encoder.format);
   s.frame_rate = av_q2d(plan_.frame_rate);
   s.expected_bytes = plan_.expected_bytes;

@@ -75,6 +75,7 @@ struct PlanSummary {
   std::int64_t segment_frames = 0;
   int width = 0, height = 0, output_width = 0, output_height = 0;
   std::string source_codec;
+  std::string color_matrix;         // the source's, as it is computed with: "BT.601", ...
   std::string pixel_format;         // of the output
   double frame_rate = 0.0;          // mean, 1/s
   std::int64_t expected_bytes = 0;  // of the output, estimate

@@ -14,7 +14,7 @@ from typing import Any
 from streamvsr import _core
 from streamvsr.async_api import StopSwitch, in_thread
 from streamvsr.command import RESUME
-from streamvsr.config import CONTAINERS, StreamingConfig
+from streamvsr.config import COLOR_MATRICES, CONTAINERS, StreamingConfig
 from streamvsr.errors import ConfigError, StreamvsrError
 from streamvsr.models import (
     ModelChoice,
@@ -174,6 +174,7 @@ class StreamingVideoProcessor:
                     LOGGER.warning("%s", warning)
                 switch.attach(job)
                 result = run_job(job, source, target, progress, monitor)
+                result.picture_options = _picture_options(config, job.plan)
             except (StreamvsrError, MemoryError) as error:
                 result = failure(error, time.monotonic() - started, kept_checkpoint(target))
                 result.warnings = [*job.plan.warnings, *monitor.warnings]
@@ -331,6 +332,12 @@ def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobCo
     job.scale = config.scale
     job.steady = steady_options(config)
     return job
+
+
+def _picture_options(config: StreamingConfig, plan: _core.Plan) -> dict[str, str]:
+    options = {"interlaced": config.interlaced, "size_change": config.size_change}
+    matrix = plan.color_matrix.lower().replace(".", "")
+    return options | ({"color_matrix": matrix} if matrix in COLOR_MATRICES else {})
 
 
 def run_job(

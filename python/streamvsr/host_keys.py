@@ -234,9 +234,18 @@ def _named(option: str, values: Mapping[str, float]) -> _Use:
     return use
 
 
+def _edges(reading: Reading, value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise reading.refuse("a number from 0 to 1", value)
+    return reading.set("mask_edges", value * _EDGE)
+
+
+# Black to white, a sample. A share of samples that lie on edges, as a policy counts them, is a mean
+# step of this times the share, as the mask does: Canny's usual thresholds, 50 and 150 of 255 behind
+# Sobel's filter, are steps of 6 and 19 codes a sample.
+_EDGE = 0.05
 _TILES = "how pictures are cut is planned from the memory that is measured, without seams"
 _BATCH = "as many pictures are taken together as wait and fit, which changes none of them"
-_UNITS = "its measure is not the stream's: see mask_edges and mask_motion"
 _GAN_STRENGTHS = {"weak": 0.6, "medium": 0.8, "strong": 1.0}
 _TEMPORAL_STRENGTHS = {"low": 0.5, "medium": 0.7, "high": 0.9}  # 1 - the smoothing's alpha
 
@@ -315,8 +324,15 @@ KEYS: tuple[HostKey, ...] = (
     ),
     HostKey("gan_policy.highlight_threshold", _option("mask_highlights"), "`mask_highlights`"),
     HostKey("gan_policy.shadow_threshold", _option("mask_shadows"), "`mask_shadows`"),
-    HostKey("gan_policy.edge_threshold", _UNITS),
-    HostKey("gan_policy.motion_threshold", _UNITS),
+    HostKey(
+        "gan_policy.edge_threshold", _edges,
+        "`mask_edges`: a 20th of it: it is the share of samples on an edge, which is taken to be a "
+        "step of a 20th of black to white, where mask_edges is the mean step",
+    ),
+    HostKey(
+        "gan_policy.motion_threshold", _option("mask_motion"),
+        "`mask_motion`: the way from one picture to the next as a share of the width",
+    ),
     HostKey("temporal_config.background_lock", _background_lock, "`background_lock`"),
     HostKey(
         "temporal_config.strength", _named("temporal_strength", _TEMPORAL_STRENGTHS),

@@ -105,14 +105,20 @@ def _frame_slider(result: ProcessResult) -> str:
             return ""
         if os.path.getsize(target) != result.performance_report["output_bytes"]:
             return ""
-        found = _same_frame(source, target)
+        found = _same_frame(source, target, result.picture_options)
     except (OSError, StreamvsrError):  # gone or changed since; the figures stay
         return ""
     return "" if found is None else _slider(*found, "source", "output")
 
 
-def _same_frame(source: str, target: str) -> tuple[RgbPicture, RgbPicture] | None:
-    """The frame in the middle of both files; None where it is not at the same time in them."""
+def _same_frame(
+    source: str, target: str, read_by: Mapping[str, str]
+) -> tuple[RgbPicture, RgbPicture] | None:
+    """The frame in the middle of both files; None where it is not at the same time in them.
+
+    read_by: how the job read the source. The colours of both are shown by its matrix: an output that
+    names none would else be taken for another one, by its size.
+    """
     from streamvsr.api import probe
     from streamvsr.before_after import preview
 
@@ -121,9 +127,11 @@ def _same_frame(source: str, target: str) -> tuple[RgbPicture, RgbPicture] | Non
     step = 1 / video.frame_rate if video.frame_rate > 0 else 0.0
     # A file begins with whichever stream is first: that may differ, the video's own times do not.
     shift = _video_start(info) - _video_start(probe(source))
-    before = preview(source, max(0.0, info.duration / 2 - step), scale=1, model="nearest")
+    plain: dict[str, Any] = {"scale": 1, "model": "nearest"}
+    before = preview(source, max(0.0, info.duration / 2 - step), **plain, **read_by)
     time = before.time + shift
-    after = preview(target, max(0.0, time + _ROUNDING), scale=1, model="nearest")
+    matrix = {name: read_by[name] for name in ("color_matrix",) if name in read_by}
+    after = preview(target, max(0.0, time + _ROUNDING), **plain, **matrix)
     if abs(after.time - time) > _ROUNDING:
         return None
     return before.before, after.before

@@ -38,6 +38,8 @@ class ProcessResult:
         error_message: The same as error.
         exception: The failure as an exception; None after success.
         input_path: The input; None after a failure.
+        picture_options: Options of preview() by which it shows the input's pictures as the job read
+            them: color_matrix, interlaced and size_change; empty after a failure.
     """
 
     success: bool
@@ -55,6 +57,7 @@ class ProcessResult:
     error_message: str | None = None
     exception: BaseException | None = None
     input_path: str | None = None
+    picture_options: dict[str, str] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
         """What a notebook shows, see docs/notebooks.md."""

@@ -19,7 +19,7 @@ import pytest
 import streamvsr
 from conftest import every_clip
 from dropped_in import Drop, OfAbstract, fast_config, quick
-from helpers import REPO, ffprobe, frame_times, listing, make_clip, numbers, streams
+from helpers import REPO, ffprobe, frame_times, listing, luma, make_clip, numbers, streams
 from properties.watch import FolderWatch
 from streamvsr import GPUMemoryManager, ProcessResult
 from streamvsr.errors import ConfigError, InputError, InputNotFoundError
@@ -73,9 +73,34 @@ def test_switched_on_a_real_clip_is_streamed(tmp_path: Path) -> None:
     assert (result.error, result.error_message, result.checkpoint_path) == (None, None, None)
     assert tracker.finished is True
     told = "\n".join(result.warnings)
-    for key in ("tile_size", "temp_dir", "gan_policy.edge_threshold"):
+    for key in ("tile_size", "temp_dir"):
         assert key in told
+    assert "gan_policy" not in told
+    mask = result.performance_report["enhancer"].partition("mask: ")[2]
+    assert mask == "strength 0.8, highlights 0.82, shadows 0.18, edges 0.005, motion 0.05"
     assert listing(tmp_path).keys() == {source.name, Path(result.output_path).name}
+
+
+@pytest.mark.parametrize(
+    ("key", "weakest", "strongest"),
+    [
+        ("strength", "strong", "weak"), ("highlight_threshold", 1.0, 0.4),
+        ("shadow_threshold", 0.0, 0.6), ("edge_threshold", 0.0, 1.0),
+        ("motion_threshold", 1.0, 0.0),
+    ],
+)  # fmt: skip
+def test_each_key_of_the_policy_decides_pixels(
+    tmp_path: Path, small_clip: Path, key: str, weakest: Any, strongest: Any
+) -> None:
+    pictures = []
+    for value in (weakest, strongest):
+        config = {"video": {"ai_model": "nearest"}, "gan_policy": {key: value}}
+        target = tmp_path / f"{value}.mkv"
+        result = Drop({"streaming_mode": True, **config}).process(str(small_clip), str(target))
+        assert result.success, result.error
+        assert not any(key in text for text in result.warnings)
+        pictures.append(luma(target))
+    assert not np.array_equal(*pictures)
 
 
 def test_a_result_has_the_fields_of_the_application() -> None:

@@ -119,6 +119,44 @@ def test_a_turned_film_is_shown_as_players_turn_it(tmp_path: Path) -> None:
         assert pictures["output"].shape == (128, 96, 3)
 
 
+def _red(folder: Path, size: str, matrix: str) -> Path:
+    """Pure red as a matrix makes it, of which the file says nothing."""
+    path = folder / "red.mkv"
+    run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"color=red:s={size}:r=25,format=gbrp",
+         "-vf", f"scale=out_color_matrix={matrix},format=yuv420p,setparams=colorspace=unknown",
+         "-frames:v", "6", "-c:v", "libx264", "-qp", "1", path]
+    )  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])
+def test_colours_are_shown_as_the_job_took_them(tmp_path: Path, matrix: str) -> None:
+    source = _red(tmp_path, "64x48", matrix)
+    result = streamvsr.upscale(source, tmp_path / "out.mkv", color_matrix=matrix, **WORKS)
+    for picture in _Page(result._repr_html_()).pictures().values():
+        assert np.abs(picture.astype(int) - [255, 0, 0]).max() <= 6
+
+
+def test_an_output_that_names_no_colours_is_shown_by_those_of_its_source(tmp_path: Path) -> None:
+    # By its size the output alone would be taken for BT.709.
+    source = _red(tmp_path, "640x360", "bt601")
+    result = streamvsr.upscale(source, tmp_path / "out.mkv", **WORKS)
+    for picture in _Page(result._repr_html_()).pictures().values():
+        assert np.abs(picture.astype(int) - [255, 0, 0]).max() <= 6
+
+
+def test_fields_are_shown_as_the_job_read_them(tmp_path: Path) -> None:
+    woven = ("-vf", "tinterlace=interleave_top,setfield=tff", "-flags", "+ildct+ilme")
+    source = make_clip(tmp_path / "in.mkv", frames=60, codec="mpeg2video", options=woven)
+    shown = {}
+    for way in ("keep", "deinterlace"):
+        result = streamvsr.upscale(source, tmp_path / f"{way}.mkv", interlaced=way, **WORKS)
+        shown[way] = _Page(result._repr_html_()).pictures()["source"].astype(int)
+    rows = {way: np.abs(np.diff(picture, axis=0)).mean() for way, picture in shown.items()}
+    assert rows["keep"] > 1.2 * rows["deinterlace"]
+
+
 def test_files_that_are_gone_or_changed_are_not_shown(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", frames=10)
     target = tmp_path / "out.mp4"
