@@ -16,7 +16,7 @@ constexpr int kUnit = MotionField::kUnit;
 constexpr int kTaps = 4;
 constexpr int kTapBits = 7;
 // Of 8 bits: differences up to kNear pull fully, from kNear + kFall on not at all.
-constexpr int kNear = 8;
+constexpr int kNear = 12;
 constexpr int kFall = 16;
 constexpr int kShift = 12;  // of weight * kFall
 static_assert(BlendSource::kOne * kFall == 1 << kShift);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/clones.h"
+#include "temporal/agree.h"
 
 namespace streamvsr {
 
@@ -18,9 +19,11 @@ constexpr float kStill = 0.04F;               // samples; a smaller step ends th
 constexpr float kFarthest = 8.0F;             // samples from where a search began
 constexpr float kGoodFit = 0.75F;             // codes a sample; nothing to be gained below
 constexpr float kFlat = 64.0F;                // a patch of less structure than this stays
-// Codes a sample by which moving must be better than staying. With more of it, slow things are
-// taken to be still and lose their detail in a blend; with less, noise makes still things move.
+// Codes a sample by which moving must be better than staying: noise makes still things move.
 constexpr float kMargin = 0.25F;
+// What a cell that was copied from the picture before tells of its motion: slow things are copied
+// for some pictures, and then put right.
+constexpr float kCopied = 0.2F;
 constexpr float kNever = 1e9F;  // codes; no two patches differ so much
 constexpr float kGain = 0.02F;  // codes; a step that gains less was the last
 constexpr int kRowsAtOnce = 8;  // of cells, in one piece of work
@@ -31,9 +34,15 @@ using Words = std::int32_t __attribute__((vector_size(kPatch * sizeof(std::int32
 struct Vector {
   float x = 0.0F, y = 0.0F;
 };
+enum class Fit : std::uint8_t {
+  kMoved,
+  kStays,  // fits where it is, too
+  kSame,   // so well that no more was looked for
+};
 struct Patch {
   Vector at;
   float error = 0.0F;  // mean difference, codes
+  Fit fit = Fit::kMoved;
 };
 
 // By way of 32-bit numbers: from bytes at once the compiler would go one by one.
@@ -212,9 +221,21 @@ void settle(Level& level, const int column, const int row) {
   level.cells[level.index(column, row)] = {sum.x / weights, sum.y / weights};
 }
 
+// What is known of the cells of the last level.
+CellMotions known(const Level& level) {
+  CellMotions motions(level.columns, level.rows);
+  for (std::size_t cell = 0; cell < level.cells.size(); ++cell) {
+    const Patch& patch = level.patches[cell];
+    motions.x[cell] = level.cells[cell].x;
+    motions.y[cell] = level.cells[cell].y;
+    motions.still[cell] = patch.fit == Fit::kMoved ? 0.0F : 1.0F;
+    if (patch.fit == Fit::kSame) motions.weight[cell] = kCopied;
+  }
+  return motions;
+}
+
 std::int16_t in_units(const float samples) {
-  // Half a unit more than needed is no better; fewer values make longer runs of one.
-  return static_cast<std::int16_t>(2 * std::lround(samples * (MotionField::kUnit / 2)));
+  return static_cast<std::int16_t>(std::lround(samples * MotionField::kUnit));
 }
 
 }  // namespace
@@ -250,7 +271,11 @@ MotionField find_flow(const GrayPyramid& now, const GrayPyramid& before, const i
         // On a small level a small motion would be lost by this.
         const float still = l == last ? staying(here, there, x, y) : kNever;
         if (still > kGoodFit) align(here, there, x, y, patch);
-        if (still <= std::max(kGoodFit, patch.error + kMargin)) patch = {{}, still};
+        if (still <= kGoodFit) {
+          patch = {{}, still, Fit::kSame};
+        } else if (still <= patch.error + kMargin) {
+          patch.fit = Fit::kStays;
+        }
       });
     });
     parallel(pieces, [&](const int piece) {
@@ -258,15 +283,14 @@ MotionField find_flow(const GrayPyramid& now, const GrayPyramid& before, const i
     });
     coarser = std::move(level);
   }
+  const CellMotions motions = agreed(known(coarser), parallel);
   const auto scale = static_cast<float>(1 << last);
   for (int row = 0; row < field.rows; ++row) {
     for (int column = 0; column < field.columns; ++column) {
       const std::size_t from = coarser.index(column >> last, row >> last);
       const std::size_t to = field.index(column, row);
-      // Still things stay exactly where they are: averages with moving neighbours would blur them.
-      if (coarser.patches[from].at.x == 0.0F && coarser.patches[from].at.y == 0.0F) continue;
-      field.dx[to] = in_units(coarser.cells[from].x * scale);
-      field.dy[to] = in_units(coarser.cells[from].y * scale);
+      field.dx[to] = in_units(motions.x[from] * scale);
+      field.dy[to] = in_units(motions.y[from] * scale);
     }
   }
   return field;

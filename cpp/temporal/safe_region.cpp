@@ -26,6 +26,9 @@ std::uint8_t in_parts(const float share) {
   return static_cast<std::uint8_t>(std::lround(std::clamp(share, 0.0F, 1.0F) * kWhole));
 }
 
+// Falls slowly at first: near the threshold a network is hardly worse than elsewhere.
+float eased(const float share) { return share * (2.0F - share); }
+
 // Share by brightness.
 Table brightness_table(const SafeRegionSettings& settings, const bool full_range) {
   Table table;
@@ -34,8 +37,9 @@ Table brightness_table(const SafeRegionSettings& settings, const bool full_range
                                    : std::clamp(static_cast<float>(code - 16) / 219.0F, 0.0F, 1.0F);
     float share = settings.strength;
     if (settings.highlights < 1.0F && value > settings.highlights)
-      share *= (1.0F - value) / (1.0F - settings.highlights);
-    if (settings.shadows > 0.0F && value < settings.shadows) share *= value / settings.shadows;
+      share *= eased((1.0F - value) / (1.0F - settings.highlights));
+    if (settings.shadows > 0.0F && value < settings.shadows)
+      share *= eased(value / settings.shadows);
     table[static_cast<std::size_t>(code)] = in_parts(share);
   }
   return table;

@@ -17,8 +17,8 @@ namespace {
 constexpr float kLeastNoise = 1.0F;
 constexpr float kMostNoise = 4.0F;
 // Trust in a cell falls to nothing between so many times the noise.
-constexpr float kTrusted = 2.0F;
-constexpr float kDoubted = 4.0F;
+constexpr float kTrusted = 6.0F;
+constexpr float kDoubted = 12.0F;
 // And between such mean differences: noise has none, a change of light has nothing else.
 constexpr float kSameLight = 2.0F;
 constexpr float kOtherLight = 5.0F;

@@ -88,7 +88,7 @@ def test_flicker_falls_and_quality_does_not(tmp_path: Path) -> None:
     assert still_energy(steady, still) < 0.6 * still_energy(plain, still)
     assert psnr(steady, real) > psnr(plain, real)
     # The moving thing by itself is no worse either.
-    assert psnr(steady[:, 26:66], real[:, 26:66]) > psnr(plain[:, 26:66], real[:, 26:66]) - 0.02
+    assert psnr(steady[:, 26:66], real[:, 26:66]) > psnr(plain[:, 26:66], real[:, 26:66]) - 0.05
 
 
 @pytest.mark.skipif(not CLIPS.is_dir(), reason=f"{CLIPS} is not there")
