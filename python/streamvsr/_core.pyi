@@ -1114,6 +1114,11 @@ class Plan:
         the most the output may have by disk_ratio; 0: no limit
         """
     @property
+    def color_matrix(self) -> str:
+        """
+        the source's, as it is computed with: "BT.601", ...
+        """
+    @property
     def copied_streams(self) -> list[str]: ...
     @property
     def decoder_threads(self) -> int: ...

@@ -128,10 +128,11 @@ def _same_frame(
     # A file begins with whichever stream is first: that may differ, the video's own times do not.
     shift = _video_start(info) - _video_start(probe(source))
     plain: dict[str, Any] = {"scale": 1, "model": "nearest"}
-    before = preview(source, max(0.0, info.duration / 2 - step), **plain, **read_by)
+    as_read: dict[str, Any] = plain | dict(read_by)
+    before = preview(source, max(0.0, info.duration / 2 - step), **as_read)
     time = before.time + shift
-    matrix = {name: read_by[name] for name in ("color_matrix",) if name in read_by}
-    after = preview(target, max(0.0, time + _ROUNDING), **plain, **matrix)
+    plain["color_matrix"] = read_by.get("color_matrix")
+    after = preview(target, max(0.0, time + _ROUNDING), **plain)
     if abs(after.time - time) > _ROUNDING:
         return None
     return before.before, after.before

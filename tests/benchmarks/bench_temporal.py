@@ -7,10 +7,19 @@
 
 quality: a clip is halved by area and coded by x264 at a CRF, or a LOW one is given with its true
 HIGH one. Both are enhanced to FFV1, with nothing done and by each preset. Against the truth: PSNR-Y
-and, where the package imageio-ffmpeg is, VMAF; flicker as the energy of frame differences where the
-truth stands still (mean difference of at most a code over 9 x 9 samples), and as the warping error
-of Lai et al. (ECCV 2018): mean square difference of a picture and the one before brought to it by
-the truth's motion (DIS of OpenCV), where forth and back agree. Ratios stand against nothing done.
+and, where the package imageio-ffmpeg is, VMAF; and flicker, as
+
+- static: the energy of frame differences where the truth stands still (mean difference of at most a
+  code over 9 x 9 samples);
+- warping: the warping error of Lai et al. (ECCV 2018): mean square difference of a picture and the
+  one before brought to it by the truth's motion (DIS of OpenCV to the last sample), where that lies
+  in the picture, forth and back agree and no border of motions is (Ruder et al., GCPR 2016). The
+  truth's own is told beside it, and how much of it is slow: where the truth moves by at most two
+  samples;
+- tOF of Chu et al. (TecoGAN, 2020): the mean distance in samples of the output's flow from the
+  truth's (Farneback's).
+
+Ratios stand against nothing done.
 
 cost: runs with nothing done and by each preset take turns; the median ratio of their CPU time in
 the stage that enhances, which the jobs of a network that repeats samples give by subtraction.
@@ -26,6 +35,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +52,15 @@ PRESETS = "theater_medium/balanced,theater_small/balanced,theater_large/balanced
 
 
 def cut(source: Path, target: Path, frames: int, crf: int | None, halved: bool) -> Path:
-    """The first frames of a clip, without sound; coded, or lossless without a CRF."""
-    size = ["-vf", "scale=trunc(iw/4)*2:trunc(ih/4)*2:flags=area"] if halved else []
+    """The first frames of a clip, without sound; coded, or lossless without a CRF.
+
+    Both in limited range: FFV1 would change a full one behind our back.
+    """
+    size = "scale=trunc(iw/4)*2:trunc(ih/4)*2:flags=area," if halved else ""
     codec = ["libx264", "-crf", str(crf)] if crf is not None else ["ffv1"]
     subprocess.run(
         ["ffmpeg", "-v", "error", "-y", "-noautorotate", "-i", str(source), "-map", "0:v:0",
-         "-frames:v", str(frames), *size, "-c:v", *codec, str(target)],
+         "-frames:v", str(frames), "-vf", f"{size}format=yuv420p", "-c:v", *codec, str(target)],
         check=True,
     )  # fmt: skip
     return target
@@ -83,11 +96,24 @@ def static_energy(pictures: Pictures, truth: Pictures) -> float:
     return total / max(count, 1)
 
 
-def flows(truth: Pictures) -> list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
-    """For every second pair: where to sample the earlier picture, and where to rely on that."""
+@dataclass(frozen=True)
+class Motion:
+    """From a picture to the one before: where to sample it, and where to rely on that."""
+
+    at: int
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+    reliable: NDArray[np.bool_]
+    slow: NDArray[np.bool_]
+
+
+def flows(truth: Pictures) -> list[Motion]:
+    """For every second pair."""
     cv2: Any = importlib.import_module("cv2")
     cv2.setNumThreads(1)
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search.setFinestScale(0)
+    search.setVariationalRefinementIterations(10)
     height, width = truth.shape[1:]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     found = []
@@ -96,22 +122,51 @@ def flows(truth: Pictures) -> list[tuple[NDArray[Any], NDArray[Any], NDArray[Any
         back = search.calc(truth[i - 1], truth[i], None)
         at_x, at_y = x + forth[..., 0], y + forth[..., 1]
         there = cv2.remap(back, at_x, at_y, cv2.INTER_LINEAR)
+        way = (forth**2).sum(-1)
         apart = ((forth + there) ** 2).sum(-1)
-        most = 0.01 * ((forth**2).sum(-1) + (there**2).sum(-1)) + 0.5
-        found.append((at_x, at_y, apart < most))
+        reliable = apart < 0.01 * (way + (there**2).sum(-1)) + 0.5
+        changes = sum(
+            (np.gradient(forth[..., part], axis=axis) ** 2 for part in (0, 1) for axis in (0, 1)),
+            start=np.zeros(way.shape, np.float32),
+        )
+        reliable &= changes <= 0.01 * way + 0.002
+        reliable &= (at_x >= 0) & (at_y >= 0) & (at_x <= width - 1) & (at_y <= height - 1)
+        found.append(Motion(i, at_x, at_y, reliable, reliable & (way <= 4)))
     return found
 
 
-def warping_error(pictures: Pictures, motion: list[Any]) -> float:
-    """Mean square difference along the truth's motion; codes squared."""
+def warping_errors(pictures: Pictures, motions: list[Motion]) -> tuple[float, float]:
+    """Mean square difference along the truth's motion, all and slow; codes squared."""
     cv2: Any = importlib.import_module("cv2")
-    errors = []
-    for pair, (at_x, at_y, reliable) in enumerate(motion):
-        i = 2 * pair + 2
-        before = cv2.remap(pictures[i - 1].astype(np.float32), at_x, at_y, cv2.INTER_CUBIC)
-        if reliable.any():
-            errors.append(float(((pictures[i] - before)[reliable] ** 2).mean()))
-    return statistics.fmean(errors)
+    errors: tuple[list[float], list[float]] = ([], [])
+    for motion in motions:
+        before = pictures[motion.at - 1].astype(np.float32)
+        moved = cv2.remap(before, motion.x, motion.y, cv2.INTER_CUBIC)
+        square = (pictures[motion.at] - moved) ** 2
+        for kind, where in zip(errors, (motion.reliable, motion.slow), strict=True):
+            if where.any():
+                kind.append(float(square[where].mean()))
+    return statistics.fmean(errors[0]), statistics.fmean(errors[1])
+
+
+def farneback(pictures: Pictures) -> list[NDArray[np.float32]]:
+    """Flow from every second picture to the next, with the settings of tOF's authors."""
+    cv2: Any = importlib.import_module("cv2")
+    return [
+        cv2.calcOpticalFlowFarneback(
+            pictures[i - 1], pictures[i], None, 0.5, 3, 15, 3, 5, 1.2, 0
+        )
+        for i in range(2, len(pictures), 2)
+    ]  # fmt: skip
+
+
+def tof(pictures: Pictures, truth: list[NDArray[np.float32]]) -> float:
+    """Mean distance of the flow from the truth's, without the outer 8 samples."""
+    apart = [
+        np.sqrt(((one - other) ** 2).sum(-1))[8:-8, 8:-8].mean()
+        for one, other in zip(farneback(pictures), truth, strict=True)
+    ]
+    return float(np.mean(apart))
 
 
 def psnr(pictures: Pictures, truth: Pictures) -> float:
@@ -159,24 +214,31 @@ def quality(arguments: argparse.Namespace, folder: Path) -> None:
         width, height = 2 * int(size["width"]), 2 * int(size["height"])
         cropped = cut_to(truth, folder / "cropped.mkv", width, height)
         real = luma(cropped)
-        motion = flows(real)
-        print(f"{Path(low).stem} {width}x{height}, {len(real)} frames")
+        motion, real_flow = flows(real), farneback(real)
+        own = warping_errors(real, motion)
+        print(
+            f"{Path(low).stem} {width}x{height}, {len(real)} frames; the truth's own: static "
+            f"{static_energy(real, real):.3f}, warping {own[0]:.3f}, slow {own[1]:.3f}"
+        )
         baseline: dict[str, float] = {}
         for preset in [None, *arguments.presets.split(",")]:
             target = folder / "out.mkv"
             enhanced(source, target, preset)
             pictures = luma(target)[: len(real)]
+            warping, slow = warping_errors(pictures, motion)
             figures = {
                 "psnr": psnr(pictures, real),
                 "static": static_energy(pictures, real),
-                "warping": warping_error(pictures, motion),
+                "warping": warping,
+                "slow": slow,
+                "tOF": tof(pictures, real_flow),
             }
             if arguments.vmaf and (found := vmaf(target, cropped)) is not None:
                 figures["vmaf"], figures["neg"] = found
             baseline = baseline or figures
             told = f"  {preset or 'nothing done':24} PSNR-Y {figures['psnr']:.3f}"
             told += f" ({figures['psnr'] - baseline['psnr']:+.3f})"
-            for name in ("static", "warping"):
+            for name in ("static", "warping", "slow", "tOF"):
                 told += f"  {name} {figures[name]:.3f} (x{figures[name] / baseline[name]:.2f})"
             for name in ("vmaf", "neg"):
                 if name in figures:

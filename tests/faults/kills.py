@@ -6,7 +6,7 @@ import itertools
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from random import Random
 
@@ -16,11 +16,14 @@ from faults.jobs import JOBS, Bench, Case, Job, durable_bytes, read_checkpoint
 _MOST_KILLS = 8  # of one job
 
 
-def tasks(bench: Bench, container: str, seed: int) -> Iterator[Task]:
-    """Without end; each counts the "kills" that hit a running process."""
-    names = sorted(JOBS)
+def tasks(bench: Bench, container: str, seed: int, of: Sequence[str] = ()) -> Iterator[Task]:
+    """Without end, of the jobs that `of` names or of all; each counts the "kills" that hit a
+    running process.
+    """
+    names = sorted(of or JOBS)
+    only = " ".join(["", "--of", *names]) if of else ""
     for number in itertools.count():
-        label = f"kills --seed {seed} {container} #{number}"
+        label = f"kills --seed {seed}{only} {container} #{number}"
         rng = Random(label)
         job = JOBS[rng.choice(names)]
         yield Task(label, partial(killed, bench, job, container, rng))

@@ -15,7 +15,7 @@ sys.path.insert(0, os.fspath(Path(__file__).resolve().parent.parent))
 
 from faults import budget, damage, failing, input_side, kills, points, power
 from faults.campaign import Counts, Task, run_all, summary
-from faults.jobs import CONTAINERS, Bench
+from faults.jobs import CONTAINERS, JOBS, Bench
 
 _Tasks = Callable[[Bench, str, int, int], Iterator[Task]]
 
@@ -69,11 +69,19 @@ def main() -> int:
     parser.add_argument("--count", type=int, help="for each container; see below")
     parser.add_argument("--container", choices=(*CONTAINERS, "both"), default="both")
     parser.add_argument("--jobs", type=int, default=2, help="cases at a time (default: 2)")
+    parser.add_argument("--of", nargs="+", choices=JOBS, default=(), help="kills: these jobs alone")
     parser.add_argument("--folder", type=Path, help="where cases that fail stay behind")
     options = parser.parse_args()
+    if options.of and options.suite != "kills":
+        parser.error("--of goes with kills alone")
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     folder = options.folder or Path(tempfile.mkdtemp(prefix="streamvsr-faults-"))
     tasks, counted, default, _ = SUITES[options.suite]
+    if options.of:
+
+        def tasks(bench: Bench, container: str, seed: int, count: int) -> Iterator[Task]:
+            return kills.tasks(bench, container, seed, options.of)
+
     count = default if options.count is None else options.count
     print(f"{options.suite} --seed {seed} --count {count}, in {folder}", flush=True)
     bench = Bench(folder)
