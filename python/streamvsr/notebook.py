@@ -116,8 +116,8 @@ def _same_frame(
 ) -> tuple[RgbPicture, RgbPicture] | None:
     """The frame in the middle of both files; None where it is not at the same time in them.
 
-    read_by: how the job read the source. The colours of both are shown by its matrix: an output that
-    names none would else be taken for another one, by its size.
+    read_by: how the job read the source. The colours of both are shown by its matrix: an output
+    that names none would else be taken for another one, by its size.
     """
     from streamvsr.api import probe
     from streamvsr.before_after import preview
@@ -154,7 +154,11 @@ def _slider(before: RgbPicture, after: RgbPicture, left: str, right: str) -> str
     images, note = _fitting(before, after)
     width = round(images[2])
     layer = "position:absolute;top:0;left:0;width:100%;height:100%;margin:0;max-width:none"
-    drag = "this.parentNode.children[1].style.clipPath='inset(0 '+(100-this.value)+'% 0 0)'"
+    drag = (
+        "var c=this.parentNode.children;c[1].style.clipPath='inset(0 '+(100-this.value)+'% 0 0)';"
+        "c[2].style.left=this.value+'%'"
+    )
+    line = "position:absolute;top:0;bottom:0;left:50%;width:1px;pointer-events:none"
     # Without scripts both halves are still there.
     return (
         f'<div style="position:relative;max-width:{width}px;margin:8px 0 2px">'
@@ -162,6 +166,7 @@ def _slider(before: RgbPicture, after: RgbPicture, left: str, right: str) -> str
         'style="display:block;width:100%;max-width:none;margin:0">'
         f'<img alt="{escape(left)}" src="data:image/png;base64,{images[0]}" '
         f'style="{layer};clip-path:inset(0 50% 0 0)">'
+        f'<div style="{line};background:#fff;box-shadow:0 0 2px #000"></div>'
         '<input type="range" min="0" max="100" step="0.1" value="50" '
         f'aria-label="border between {escape(left)} and {escape(right)}" oninput="{drag}" '
         'style="position:absolute;bottom:4px;left:0;width:100%;margin:0;cursor:ew-resize">'

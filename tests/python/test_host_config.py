@@ -258,7 +258,10 @@ def test_our_own_section_stands_above_all_others() -> None:
         ({"performance": {"gpu_id": -1}}, "performance.gpu_id must be"),
         ({"performance": {"max_memory_usage": 70}}, "performance.max_memory_usage must be"),
         ({"performance": {"num_workers": 999}}, "performance.num_workers"),
-        ({"gan_policy": {"edge_threshold": 3}}, "gan_policy.edge_threshold must be a number from 0"),
+        (
+            {"gan_policy": {"edge_threshold": 3}},
+            "gan_policy.edge_threshold must be a number from 0",
+        ),
         ({"gan_policy": {"motion_threshold": -1}}, r"0 to 1.*gan_policy\.motion_threshold"),
         ({"progress_update_interval": 0}, "progress_update_interval must be a number above 0"),
         ({"streaming_mode": "on"}, "streaming_mode must be true or false"),
