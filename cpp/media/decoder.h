@@ -73,8 +73,9 @@ struct SourceMark {
 // pictures are held back until the next ones (as many as the codec reorders by, since those may
 // refer to a damaged one) came without an error; at the first error the file is decoded again from
 // its beginning with one thread, past the pictures handed out, and stays with one thread: what
-// comes out is what one thread alone gives. H.264 is decoded by one thread: with frame threads
-// its exported quantisers are racy, with slice threads its errors go unnoticed.
+// comes out is what one thread alone gives. Codecs that export their quantisers are decoded by one
+// thread: with frame threads those of H.264 are racy, and VP9's decoder was seen to crash; with
+// slice threads H.264's errors go unnoticed.
 //
 // Note [going on]: resume() seeks to a key frame before the marked place and proves that it found
 // it: the last kWindow pictures must come out with the same samples and times and without an error.

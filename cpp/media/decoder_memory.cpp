@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "media/codec_strength.h"
+
 extern "C" {
 #include <libavutil/imgutils.h>
 }
@@ -63,7 +65,7 @@ int references(const DecoderLoad& load) {
 }  // namespace
 
 std::size_t decoder_bytes(const DecoderLoad& load, const int threads) {
-  const bool single = load.parameters->codec_id == AV_CODEC_ID_H264;
+  const bool single = exports_quantisers(load.parameters->codec_id);
   const auto parallel = static_cast<std::size_t>(single ? 1 : std::max(1, threads));
   const std::size_t pixels = static_cast<std::size_t>(load.width + 64) * (load.height + 64);
   const int bytes = av_image_get_buffer_size(load.format, load.width + 64, load.height + 64, 64);

@@ -20,7 +20,7 @@ CodecPtr open_video_codec(const Input& input, const int threads, LogSink& log) {
   check(avcodec_parameters_to_context(codec.get(), &parameters), "take the parameters of", path);
   codec->opaque = &log;
   codec->pkt_timebase = input.stream(video).time_base;
-  codec->thread_count = parameters.codec_id == AV_CODEC_ID_H264 ? 1 : threads;
+  codec->thread_count = exports_quantisers(parameters.codec_id) ? 1 : threads;
   codec->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
   // Bit-exact: some inverse transforms have a quicker, different form on some processors.
   codec->flags |= AV_CODEC_FLAG_BITEXACT;
