@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import streamvsr
 from helpers import cli, cli_command, listing, make_clip
-from streamvsr import JobStatus
+from streamvsr import JobStatus, _core, api
 
 FAST: dict[str, Any] = {
     "model": "nearest", "encoder_preset": "ultrafast", "segment_seconds": 1,
@@ -32,6 +33,30 @@ class Unfinished:
     clip: Path
     folder: Path  # holds LEFT
     whole: bytes
+
+
+class _EnoughError(Exception):
+    pass
+
+
+def stop_after_a_segment(job: _core.Job) -> None:
+    """Runs a job until its first segment is kept; it is not closed."""
+
+    def tick(progress: _core.Progress) -> None:
+        if progress.segments_done:
+            raise _EnoughError
+
+    with pytest.raises(_EnoughError):
+        job.run(tick, 0.001)
+
+
+def interrupt(source: Path, target: Path, **options: Any) -> None:
+    """Runs a job, lossless and in segments of half a second, until the first one is kept."""
+    lossless: dict[str, Any] = {"codec": "ffv1", "disk_ratio": None, "segment_seconds": 0.5}
+    config = streamvsr.StreamingConfig(**lossless | options)
+    job = _core.Job(api.job_config(config, str(source), str(target)))
+    stop_after_a_segment(job)
+    job.close()
 
 
 def make_unfinished(folder: Path) -> Unfinished:

@@ -7,9 +7,8 @@
 
 namespace streamvsr {
 
-// A line of samples made of another line: sample i is the sum, over k below taps, of weight[k *
-// size
-// + i] times the other's sample index[k * size + i]. No taps: it is the other line.
+// A line of samples made of another line: sample i is the sum, over k below taps, of
+// weight[k * size + i] times the other's sample index[k * size + i]. No taps: it is the other line.
 struct LineSums {
   int size = 0;  // samples
   int taps = 0;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "media/codec_strength.h"
+#include "media/video_codec.h"
 
 extern "C" {
 #include <libavutil/imgutils.h>
@@ -65,8 +65,8 @@ int references(const DecoderLoad& load) {
 }  // namespace
 
 std::size_t decoder_bytes(const DecoderLoad& load, const int threads) {
-  const bool single = exports_quantisers(load.parameters->codec_id);
-  const auto parallel = static_cast<std::size_t>(single ? 1 : std::max(1, threads));
+  const auto parallel =
+      static_cast<std::size_t>(decoding_threads(load.parameters->codec_id, threads));
   const std::size_t pixels = static_cast<std::size_t>(load.width + 64) * (load.height + 64);
   const int bytes = av_image_get_buffer_size(load.format, load.width + 64, load.height + 64, 64);
   const std::size_t picture = static_cast<std::size_t>(std::max(0, bytes));

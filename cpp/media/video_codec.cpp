@@ -1,8 +1,14 @@
 #include "media/video_codec.h"
 
+#include <algorithm>
+
 #include "media/codec_strength.h"
 
 namespace streamvsr {
+
+int decoding_threads(const AVCodecID codec, const int allowed) {
+  return exports_quantisers(codec) ? 1 : std::max(1, allowed);
+}
 
 CodecPtr open_video_codec(const Input& input, const int threads, LogSink& log) {
   const std::string& path = input.path();
@@ -20,7 +26,7 @@ CodecPtr open_video_codec(const Input& input, const int threads, LogSink& log) {
   check(avcodec_parameters_to_context(codec.get(), &parameters), "take the parameters of", path);
   codec->opaque = &log;
   codec->pkt_timebase = input.stream(video).time_base;
-  codec->thread_count = exports_quantisers(parameters.codec_id) ? 1 : threads;
+  codec->thread_count = decoding_threads(parameters.codec_id, threads);
   codec->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
   // Bit-exact: some inverse transforms have a quicker, different form on some processors.
   codec->flags |= AV_CODEC_FLAG_BITEXACT;

@@ -220,7 +220,7 @@ def test_ffmpeg_plays_it_without_a_word(job: Job) -> None:
 def test_two_runs_give_the_same_bytes(job: Job, tmp_path: Path) -> None:
     # Half of the clips in one container, half in the other: the pictures are the same in both.
     if CONTAINERS[len(job.source.stem) % 2] != job.container:
-        return
+        pytest.skip("held in the other container")
     again = tmp_path / job.output.name
     with busy_processor():
         streamvsr.upscale(job.source, again, **OPTIONS)

@@ -18,6 +18,7 @@ from properties.films import examples
 from streamvsr import _core, api
 from streamvsr.errors import ConfigError, ResumeError
 from torch import Tensor, nn
+from unfinished import stop_after_a_segment
 
 from fidelity.test_color import Case, codes, raw, rgb_network
 
@@ -175,16 +176,7 @@ def test_a_job_goes_on_with_the_colours_it_began_with(tmp_path: Path) -> None:
     options: dict[str, Any] = {"model": network, "segment_seconds": 0.5}
     whole = enhance(source, tmp_path / "whole.mkv", "tensor", **options)
     job = job_of(source, tmp_path / "out.mkv", "tensor", **options)
-
-    class _EnoughError(Exception):
-        pass
-
-    def tick(progress: _core.Progress) -> None:
-        if progress.segments_done:
-            raise _EnoughError
-
-    with pytest.raises(_EnoughError):
-        job.run(tick, 0.001)
+    stop_after_a_segment(job)
     job.close()
     with pytest.raises(ResumeError, match="colors by tensors"):
         enhance(source, tmp_path / "out.mkv", "zimg", **options)

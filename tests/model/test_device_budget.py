@@ -22,6 +22,7 @@ from streamvsr import _core, api
 from streamvsr.errors import ConfigError, MemoryLimitError
 from streamvsr.models import torch_path
 from torch import Tensor, nn
+from unfinished import stop_after_a_segment
 
 MIB = 1 << 20
 Plane = NDArray[Any]
@@ -337,10 +338,6 @@ def test_what_was_learned_is_remembered(archives: dict[str, Path], tmp_path: Pat
     assert after.plan[0] * after.plan[1] > first.plan[0] * first.plan[1]
 
 
-class _EnoughError(Exception):
-    pass
-
-
 def test_a_job_in_pieces_gives_the_same_bytes_also_when_gone_on_with(tmp_path: Path) -> None:
     torch.manual_seed(3)
     path = save(plain(64, 1, 2), tmp_path / "net.ts")
@@ -358,13 +355,7 @@ def test_a_job_in_pieces_gives_the_same_bytes_also_when_gone_on_with(tmp_path: P
     assert limit >= 16
     config = streamvsr.StreamingConfig(**options, max_vram_mb=limit)
     job = _core.Job(api.job_config(config, str(source), str(pieces)))
-
-    def tick(progress: _core.Progress) -> None:
-        if progress.segments_done:
-            raise _EnoughError
-
-    with pytest.raises(_EnoughError):
-        job.run(tick, 0.001)
+    stop_after_a_segment(job)
     held = job.figures().device.memory
     assert 0 < held.peak <= held.limit == limit * MIB
     job.close()

@@ -13,11 +13,12 @@ import pytest
 import streamvsr
 import torch
 from helpers import make_clip
-from streamvsr import _core, api, display, remains
+from streamvsr import _core, display, remains
 from streamvsr.errors import ConfigError, ModelError, ResumeError
 from streamvsr.models import choose_object, torch_path
 from streamvsr.networks import archive_identity, archive_module
 from torch import Tensor, nn
+from unfinished import interrupt
 
 NETWORK = """
 import torch
@@ -193,25 +194,6 @@ def test_a_function_is_held_to_the_limit_and_cut(make: Any) -> None:
     held.fail_allocation(4)
     assert (held.run([source])[0] == whole).all()
     assert held.use.retries == 1
-
-
-class _EnoughError(Exception):
-    pass
-
-
-def interrupt(source: Path, target: Path, **options: Any) -> None:
-    config = streamvsr.StreamingConfig(
-        codec="ffv1", disk_ratio=None, segment_seconds=0.5, **options
-    )
-    job = _core.Job(api.job_config(config, str(source), str(target)))
-
-    def tick(progress: _core.Progress) -> None:
-        if progress.segments_done:
-            raise _EnoughError
-
-    with pytest.raises(_EnoughError):
-        job.run(tick, 0.001)
-    job.close()
 
 
 def test_interrupted_jobs_know_their_network_again(tmp_path: Path, make: Any) -> None:

@@ -14,11 +14,12 @@ import streamvsr
 import torch
 from helpers import cli, make_clip, run, streams
 from numpy.typing import NDArray
-from streamvsr import _core, api
+from streamvsr import _core
 from streamvsr.errors import ConfigError, MemoryLimitError, ModelError, ResumeError
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_network import to_codes, torch_network
+from unfinished import interrupt
 
 WEIGHTS = Path(_core.__file__).parent / "weights"
 
@@ -244,26 +245,6 @@ def test_a_picture_does_not_depend_on_those_before_it(tmp_path: Path, archive: P
     first, *others = luma_planes(tmp_path / "out.mkv", 8)
     assert len(others) == 11
     assert all((plane == first).all() for plane in others)
-
-
-class _EnoughError(Exception):
-    pass
-
-
-def interrupt(source: Path, target: Path, **options: Any) -> None:
-    """Runs until the first segment is kept."""
-    config = streamvsr.StreamingConfig(
-        codec="ffv1", disk_ratio=None, segment_seconds=0.5, **options
-    )
-    job = _core.Job(api.job_config(config, str(source), str(target)))
-
-    def tick(progress: _core.Progress) -> None:
-        if progress.segments_done:
-            raise _EnoughError
-
-    with pytest.raises(_EnoughError):
-        job.run(tick, 0.001)
-    job.close()
 
 
 def test_an_interrupted_job_ends_with_the_same_bytes(tmp_path: Path, archive: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import streamvsr
 from helpers import make_clip
 from streamvsr import _core, api
+from unfinished import stop_after_a_segment
 
 COUNTS = (1, 2, 4)
 
@@ -39,23 +40,13 @@ def test_decoding_and_computing_threads_never_change_a_byte(film: Path, tmp_path
     assert len(seen) == 1
 
 
-class _EnoughError(Exception):
-    pass
-
-
 def _interrupt(film: Path, target: Path, **options: Any) -> None:
     """Runs until the first segment is kept."""
     config = streamvsr.StreamingConfig(
         encoder_preset="ultrafast", segment_seconds=0.5, model="nearest", **options
     )
     job = _core.Job(api.job_config(config, str(film), str(target)))
-
-    def tick(progress: _core.Progress) -> None:
-        if progress.segments_done:
-            raise _EnoughError
-
-    with pytest.raises(_EnoughError):
-        job.run(tick, 0.001)
+    stop_after_a_segment(job)
 
 
 @pytest.mark.parametrize("threads", COUNTS)
