@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/clones.h"
+#include "temporal/refine.h"
 
 namespace streamvsr {
 
@@ -158,6 +159,7 @@ Relation relate(const GrayPyramid& now, const GrayPyramid& before, const MotionS
   MotionField& motion = relation.motion;
   if (search.flow) {
     motion = find_flow(now, before, search.finest, parallel);
+    if (search.finest == 0) refine(now.full(), before.full(), motion, parallel);
   } else {
     // How far a thing went does not matter, so nothing is looked for in the distance.
     const MotionField near = find_flow(now, before, 0, parallel, 0);
