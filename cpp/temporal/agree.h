@@ -1,9 +1,11 @@
 // What cells moved, told from what the codec made of it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <vector>
 
+#include "temporal/flow_constants.h"
 #include "temporal/parallel.h"
 
 namespace streamvsr {
@@ -23,6 +25,10 @@ struct CellMotions {
            static_cast<std::size_t>(column);
   }
 };
+
+// What a cell weighs for another one, by how many rows or columns lie between them.
+using Bell = std::array<float, flow::kReach + 1>;
+const Bell& bell();
 
 // A codec puts a thing a little beside its place in every picture, block by block, so what is found
 // of a block is its way and that error. Blocks err each in another direction: the ways of the 11 x
