@@ -36,6 +36,7 @@ const Bell& bell();
 // cells), by what is known of each, and by how alike they are (none from half a sample of
 // difference); by rows first, then by columns. A cell that fits where it is, with mostly such cells
 // around it, has not moved.
+// model/torch/torch_flow.cpp does the same by tensors.
 CellMotions agreed(const CellMotions& found, const Parallel& parallel);
 
 }  // namespace streamvsr

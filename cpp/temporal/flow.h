@@ -42,6 +42,7 @@ struct MotionField {
 // the pyramids to `finest`, patches of 8 x 8 samples every 4 are aligned by inverse compositional
 // steps on differences without their mean, and what is seen of a cell is the mean of the patches
 // around it, weighted by how well they fit. A cell that fits as well where it is has not moved.
+// model/torch/torch_flow.cpp does the same by tensors: what changes here must change there, too.
 // Pictures of one size. Smaller ones than two patches have not moved. coarsest: the level to begin
 // with, where there is one so small.
 MotionField find_flow(const GrayPyramid& now, const GrayPyramid& before, int finest,
