@@ -1,4 +1,6 @@
 // The torch engine under its budget for Python, and what is held on a device.
+#include "bindings/device.h"
+
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -8,36 +10,11 @@
 #include "bindings/bindings.h"
 #include "bindings/planes.h"
 #include "bindings/tensor_call.h"
-#include "enhance/tiled_engine.h"
-#include "model/torch_engine.h"
 #include "tile/memory_cache.h"
 
 namespace py = pybind11;
 
 namespace streamvsr {
-
-namespace {
-
-struct PyTorchEngine {
-  PyTorchEngine(const TorchOptions& options, TiledOptions tiled) {
-    auto made = std::make_unique<TorchEngine>(options);
-    torch = made.get();
-    engine = std::make_unique<TiledEngine>(std::move(made), std::move(tiled));
-  }
-  ~PyTorchEngine() { close(); }
-  PyTorchEngine(const PyTorchEngine&) = delete;
-  PyTorchEngine& operator=(const PyTorchEngine&) = delete;
-
-  void close() {
-    const py::gil_scoped_release release;
-    engine.reset();
-  }
-
-  TorchEngine* torch = nullptr;  // engine's
-  std::unique_ptr<TiledEngine> engine;
-};
-
-}  // namespace
 
 void bind_device(py::module_& m) {
   py::class_<DeviceMemory>(m, "DeviceMemory", "What is held on a network's device, in bytes.")
@@ -108,6 +85,13 @@ void bind_device(py::module_& m) {
             return std::tuple(plan.grid.columns, plan.grid.rows, plan.batch);
           },
           "Columns and rows of pieces, and how many of them at a time.")
+      .def(
+          "flow_bytes",
+          [](const PyTorchEngine& e, int width, int height) {
+            return e.engine->flow_bytes(width, height);
+          },
+          py::arg("width"), py::arg("height"),
+          "The most that finding motion between pictures of a size holds.")
       .def(
           "cut_rules",
           [](PyTorchEngine& e) {

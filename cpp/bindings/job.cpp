@@ -160,6 +160,9 @@ void bind_job(py::module_& m) {
       .def_readwrite("colors", &PythonConfig::colors,
                      "of RGB networks that torch runs: zimg on the CPU, tensor on the network's "
                      "device, or auto")
+      .def_readwrite("flow_by", &PythonConfig::flow_by,
+                     "who finds motion where torch runs the network: loops on the CPU, tensor on "
+                     "the network's device, or auto")
       .def_readwrite("max_vram_mb", &PythonConfig::max_vram_mb,
                      "MiB held on the network's device, at least 16")
       .def_readwrite("precision", &PythonConfig::precision, "auto, bf16, fp16 or fp32")

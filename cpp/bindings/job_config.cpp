@@ -22,6 +22,7 @@ std::unique_ptr<Enhancer> make_inner_enhancer(const PythonConfig& config) {
   options.engine = config.engine;
   options.device = config.device;
   options.colors = parse_colors(config.colors);
+  options.flow_by = parse_flow_by(config.flow_by);
   options.device_limit = static_cast<std::size_t>(config.max_vram_mb) << 20;
   options.precision = parse_precision(config.precision);
   options.threads = config.compute_threads > 0 ? config.compute_threads : usable_cores();

@@ -22,11 +22,12 @@ struct PythonConfig : JobConfig {
   std::string torch_path;
   std::string engine = "auto";
   std::string device = "auto";
-  std::string colors = "auto";  // who computes an RGB network's: auto, zimg or tensor
-  int max_vram_mb = 6144;       // MiB on the network's device
-  int compute_threads = 0;      // 0: one per core
-  int scale = 2;                // of "nearest", and where passes is 0
-  SteadyOptions steady;         // its threads are compute_threads
+  std::string colors = "auto";   // who computes an RGB network's: auto, zimg or tensor
+  std::string flow_by = "auto";  // who finds motion: auto, loops or tensor
+  int max_vram_mb = 6144;        // MiB on the network's device
+  int compute_threads = 0;       // 0: one per core
+  int scale = 2;                 // of "nearest", and where passes is 0
+  SteadyOptions steady;          // its threads are compute_threads
 };
 
 std::unique_ptr<Enhancer> make_enhancer(const PythonConfig& config);

@@ -3,16 +3,21 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
 #include "base/cpu.h"
 #include "base/error.h"
 #include "bindings/bindings.h"
+#include "bindings/device.h"
 #include "bindings/planes.h"
+#include "enhance/device_flow.h"
 #include "enhance/steady_enhancer.h"
 #include "model/thread_pool.h"
 #include "temporal/stabilizer.h"
@@ -117,6 +122,32 @@ class TemporalWindow {
   ThreadPool pool_;
 };
 
+// What relate() finds, as arrays over the cells: dx, dy, whether reliable; and whether it is a cut.
+using RelatedCells = std::tuple<py::array_t<std::int16_t>, py::array_t<std::int16_t>,
+                                py::array_t<std::uint8_t>, bool>;
+RelatedCells relate_pictures(const PlaneList& now, const PlaneList& before,
+                             const SteadyOptions& options,
+                             const std::optional<PyTorchEngine*> engine) {
+  const Planes now_planes = to_planes(now);
+  const Planes before_planes = to_planes(before);
+  Relation relation;
+  {
+    const py::gil_scoped_release release;
+    std::optional<DeviceFlow> tensors;
+    if (engine) tensors.emplace(*(*engine)->engine);
+    relation = relate(GrayPyramid(now_planes), GrayPyramid(before_planes), options.temporal.search,
+                      in_turn, tensors ? *tensors : flow_by_loops());
+  }
+  const auto cells = [&](const auto& values) {
+    py::array_t<typename std::decay_t<decltype(values)>::value_type> array(
+        {relation.motion.rows, relation.motion.columns});
+    std::copy(values.begin(), values.end(), array.mutable_data());
+    return array;
+  };
+  return {cells(relation.motion.dx), cells(relation.motion.dy), cells(relation.reliable),
+          relation.cut};
+}
+
 }  // namespace
 
 void bind_temporal(py::module_& m) {
@@ -168,6 +199,12 @@ void bind_temporal(py::module_& m) {
            "Takes 1 plane, or red, green and blue: 2-D arrays of uint8 or uint16.")
       .def("steady", &TemporalWindow::steady, py::arg("frame"), py::arg("previous") = py::none(),
            "A frame steadied by those that were added, or by another one alone.");
+
+  m.def("relate", &relate_pictures, py::arg("now"), py::arg("before"), py::arg("options"),
+        py::arg("engine") = py::none(),
+        "Where the cells of a picture were in the one before, across and down in 1/16 sample; 1 "
+        "where that is reliable; and whether a cut parts the two. By the loops, or by an engine's "
+        "tensors.");
 }
 
 }  // namespace streamvsr

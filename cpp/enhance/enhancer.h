@@ -16,6 +16,8 @@
 
 namespace streamvsr {
 
+class FlowFinder;  // temporal/flow.h
+
 // One source picture and what is known of it.
 struct EnhanceInput {
   const Planes* picture = nullptr;  // owned by the caller, untouched
@@ -55,6 +57,9 @@ class Enhancer {
   virtual std::string describe() const = 0;
   // What a user must know before the work, a sentence each.
   virtual std::vector<std::string> warnings() const { return {}; }
+  // Who finds motion between source pictures where the network runs; it lives as long as the
+  // enhancer. Null: nobody there.
+  virtual FlowFinder* flow_finder() { return nullptr; }
   // What is held on the network's device; from any thread.
   virtual DeviceUse device_use() const { return {}; }
   // What came up in run() since the last call and a user should know, a sentence each.

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
 #include "color/resample.h"
+#include "enhance/device_flow.h"
 #include "enhance/recolouring.h"
 #include "enhance/tiled_engine.h"
 #include "model/rows.h"
@@ -30,6 +32,7 @@ class NetworkEnhancer final : public Enhancer {
         scratch_(static_cast<std::size_t>(threads)),
         engine_(std::move(engine)),
         passes_(passes) {
+    if (engine_->finds_flow()) flow_.emplace(*engine_);
     const int step = engine_->scale();
     if (passes == 0) passes_ = passes_to(scale);
     if (passes_ < 1) {
@@ -52,6 +55,7 @@ class NetworkEnhancer final : public Enhancer {
            engine_->describe();
   }
   std::vector<std::string> warnings() const override { return warnings_; }
+  FlowFinder* flow_finder() override { return flow_ ? &*flow_ : nullptr; }
   DeviceUse device_use() const override { return engine_->device_use(); }
   std::vector<std::string> take_notes() override { return engine_->take_notes(); }
   void check(const PlaneFormat& source, const ColorDescription& color) const override;
@@ -95,6 +99,7 @@ class NetworkEnhancer final : public Enhancer {
   // One a worker, kept between calls.
   std::vector<std::pair<std::size_t, std::unique_ptr<Scratch>>> scratch_;
   std::unique_ptr<Engine> engine_;
+  std::optional<DeviceFlow> flow_;  // the engine's
   int passes_;
   int scale_ = 1;
 };
@@ -307,6 +312,7 @@ std::unique_ptr<Engine> make_torch_engine(const EnhancerOptions& options,
   torch.precision = options.precision;
   torch.memory_limit = options.device_limit;
   torch.colors = options.colors;
+  torch.flow_by = options.flow_by;
   auto engine = std::make_unique<TorchEngine>(torch);
   // On the CPU the rows engine is the better one.
   if (torch.network && options.engine == "auto" && engine->on_cpu()) return nullptr;

@@ -30,6 +30,7 @@ struct EnhancerOptions {
   int scale = 2;
   std::size_t device_limit = std::size_t{6144} << 20;  // bytes on the network's device
   Colors colors = Colors::kAuto;                       // of the torch engine, for RGB networks
+  FlowBy flow_by = FlowBy::kAuto;                      // of the torch engine
 };
 
 // What runs on which plane:

@@ -29,11 +29,14 @@ class SteadyEnhancer final : public Enhancer {
   SteadyEnhancer(std::unique_ptr<Enhancer> inner, const SteadyOptions& options)
       : inner_(std::move(inner)),
         options_(options),
-        stabilizer_(options.temporal, options.mask.uses_motion()),
+        finder_(inner_->flow_finder() != nullptr ? *inner_->flow_finder() : flow_by_loops()),
+        stabilizer_(options.temporal, relates(), finder_),
         pool_(options.threads) {}
 
   int scale() const override { return inner_->scale(); }
   void check(const PlaneFormat& source, const ColorDescription& color) const override {
+    // First, so that what the network leaves free is known to it.
+    if (relates()) finder_.prepare(source.width, source.height);
     inner_->check(source, color);
   }
   int preferred_batch() const override { return inner_->preferred_batch(); }
@@ -46,7 +49,9 @@ class SteadyEnhancer final : public Enhancer {
   std::size_t workspace_bytes(const PlaneFormat& source) const override;
   std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) override;
   std::string describe() const override {
-    return inner_->describe() + "; " + streamvsr::describe(options_);
+    const std::string finder = relates() ? finder_.describe() : "";
+    return inner_->describe() + "; " + streamvsr::describe(options_) +
+           (finder.empty() ? "" : "; " + finder);
   }
   std::vector<std::string> warnings() const override { return inner_->warnings(); }
   DeviceUse device_use() const override { return inner_->device_use(); }
@@ -60,9 +65,12 @@ class SteadyEnhancer final : public Enhancer {
   };
 
   std::vector<Prepared> prepare(std::span<const EnhanceInput> batch, const StopFlag& stop);
+  // Whether motion is looked for.
+  bool relates() const { return options_.temporal.on() || options_.mask.uses_motion(); }
 
   std::unique_ptr<Enhancer> inner_;
   SteadyOptions options_;
+  FlowFinder& finder_;  // inner_'s, or the loops
   Stabilizer stabilizer_;
   // Of the size that was last.
   PlaneGeometry geometry_;
@@ -77,6 +85,7 @@ std::size_t SteadyEnhancer::workspace_bytes(const PlaneFormat& source) const {
   const PlaneFormat enhanced = output_format(source);
   std::size_t bytes = inner_->workspace_bytes(source) + stabilizer_.bytes(source, enhanced) +
                       batch * GrayPyramid::bytes(source.width, source.height);
+  if (relates()) bytes += finder_.bytes(source.width, source.height);
   if (options_.mask.on()) bytes += batch * planes_bytes(network_format(enhanced)) + samples;
   return bytes;
 }

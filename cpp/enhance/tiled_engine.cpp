@@ -98,10 +98,25 @@ TiledEngine::TiledEngine(std::unique_ptr<DeviceEngine> engine, TiledOptions opti
 
 void TiledEngine::keep() const { remember(options_.cache_folder, key_, learned_); }
 
-// What the network and the reserve leave of the limit.
+// What the network, the reserve and the search for motion leave of the limit.
 double TiledEngine::room() const {
   const DeviceMemory memory = engine_->memory();
-  return memory.limit > memory.held ? static_cast<double>(memory.limit - memory.held) : 0.0;
+  const std::size_t taken = memory.held + for_flow_;
+  return memory.limit > taken ? static_cast<double>(memory.limit - taken) : 0.0;
+}
+
+void TiledEngine::prepare_flow(const int width, const int height) {
+  const std::size_t bytes = engine_->flow_bytes(width, height);
+  if (bytes == for_flow_) return;
+  const DeviceMemory memory = engine_->memory();
+  if (memory.held + bytes > memory.limit)
+    throw Error(ErrorKind::kMemory,
+                "the motion between pictures of " + size_text(width, height) +
+                    " cannot be found in max_vram_mb=" + mib(static_cast<double>(memory.limit)) +
+                    "; with the network it needs about " +
+                    mib(static_cast<double>(memory.held + bytes)) +
+                    " MiB: raise max_vram_mb, or leave temporal_window and mask_motion out");
+  for_flow_ = bytes;
 }
 
 void TiledEngine::cannot(const int width, const int height, const std::string& why) const {

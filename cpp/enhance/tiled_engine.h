@@ -33,11 +33,18 @@ class TiledEngine final : public Engine {
   int planes() const override { return engine_->planes(); }
   int condition_count() const override { return engine_->condition_count(); }
   bool recolours() const override { return engine_->recolours(); }
+  bool finds_flow() const override { return engine_->finds_flow(); }
+  void prepare_flow(int width, int height) override;
+  void find_flow(const streamvsr_torch_flow& flow) override { engine_->find_flow(flow); }
+  std::size_t flow_bytes(int width, int height) const override {
+    return engine_->flow_bytes(width, height);
+  }
   int preferred_batch() const override { return plan().batch; }
   void prepare(int width, int height) override;
   void run(std::span<const Picture> pictures, const StopFlag& stop,
            std::span<const Task> beside) override;
   std::size_t workspace_bytes(int width, int height) const override;
+  std::string device() const override { return engine_->device(); }
   std::string describe() const override;
   std::vector<std::string> warnings() const override { return engine_->warnings(); }
   DeviceUse device_use() const override;
@@ -71,6 +78,7 @@ class TiledEngine final : public Engine {
   // The size at work, and the plans of all sizes so far: passes over one picture alternate.
   std::pair<int, int> size_{0, 0};
   std::map<std::pair<int, int>, TilePlan> plans_;
+  std::size_t for_flow_ = 0;  // bytes, left free by the plans
   std::atomic<int> retries_{0};
   mutable Mutex mutex_;
   TilePlan plan_ GUARDED_BY(mutex_);  // of the size at work

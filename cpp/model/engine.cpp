@@ -40,6 +40,13 @@ Colors parse_colors(const std::string& name) {
   refuse("colors is '" + name + "': use auto, zimg or tensor");
 }
 
+FlowBy parse_flow_by(const std::string& name) {
+  if (name == "auto") return FlowBy::kAuto;
+  if (name == "loops") return FlowBy::kLoops;
+  if (name == "tensor") return FlowBy::kTensor;
+  refuse("flow_by is '" + name + "': use auto, loops or tensor");
+}
+
 void check_picture(const Engine& engine, const Picture& picture) {
   if (picture.width < 1 || picture.height < 1) refuse("a picture has at least one sample");
   if (picture.depth < 8 || picture.depth > 16) {

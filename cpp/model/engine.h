@@ -11,6 +11,8 @@
 #include "model/thread_pool.h"
 #include "tensor/device_memory.h"
 
+struct streamvsr_torch_flow;  // model/torch/torch_table.h
+
 namespace streamvsr {
 
 enum class Precision {
@@ -33,6 +35,15 @@ enum class Colors {
 // Throws kConfig for anything but "auto", "zimg" and "tensor".
 Colors parse_colors(const std::string& name);
 
+// Who finds motion between pictures, for what is done to the network's results later.
+enum class FlowBy {
+  kAuto,    // tensors where the network does not run on the CPU
+  kLoops,   // loops, on the CPU
+  kTensor,  // tensors, on the network's device
+};
+// Throws kConfig for anything but "auto", "loops" and "tensor".
+FlowBy parse_flow_by(const std::string& name);
+
 // Purpose: runs one network. Thread-safety: run() by one thread at a time; the rest is const.
 // Ownership: owns weights, threads and buffers; pictures stay the caller's. Determinism: a result
 // depends on what describe() names and on its picture, never on the other pictures of a call or on
@@ -52,6 +63,14 @@ class Engine {
   virtual int condition_count() const = 0;
   // Whether pictures' planes may be luma and chroma where the network's are red, green and blue.
   virtual bool recolours() const { return false; }
+  // Whether it is to find motion between pictures, too; else the next three are not called.
+  virtual bool finds_flow() const { return false; }
+  // Makes ready for motion between pictures of this size; throws kMemory where there is too little.
+  virtual void prepare_flow(int, int) {}
+  // Throws kMemory, and kModel for what the device failed at.
+  virtual void find_flow(const streamvsr_torch_flow&) {}
+  // Bytes that this holds at most, for pictures of this size.
+  virtual std::size_t flow_bytes(int, int) const { return 0; }
   // How many pictures make the best use of it at once; >= 1.
   virtual int preferred_batch() const = 0;
   // Fills every picture's result and runs the tasks beside. Throws kConfig for a picture that does
@@ -67,6 +86,8 @@ class Engine {
   virtual std::vector<std::string> take_notes() { return {}; }
   // Bytes held for pictures of this size, beside the pictures.
   virtual std::size_t workspace_bytes(int width, int height) const = 0;
+  // Where it runs: "cpu", or torch's name of a device.
+  virtual std::string device() const { return "cpu"; }
   // For reports: engine, precision, and what else decides the rounding.
   virtual std::string describe() const = 0;
   // What a user must know before the work.

@@ -29,12 +29,13 @@ struct TorchOptions {
   Precision precision = Precision::kAuto;              // kAuto: fp32 on the CPU, fp16 elsewhere
   std::size_t memory_limit = std::size_t{6144} << 20;  // bytes on the device, weights included
   Colors colors = Colors::kAuto;
+  FlowBy flow_by = FlowBy::kAuto;
 };
 
 // True for a file that by its name is a TorchScript archive: .pt or .ts.
 bool is_torch_archive(const std::string& path);
 
-class TorchModel;  // an archive on its device, internal to torch_engine.cpp
+class TorchModel;  // an archive on its device, see torch_library.h
 
 // Purpose: a DeviceEngine behind the table of torch/torch_table.h. Thread-safety, ownership and
 // determinism: as DeviceEngine. libtorch is used by one thread of the engine's own, which lives as
@@ -53,6 +54,9 @@ class TorchEngine final : public DeviceEngine {
   int planes() const override;
   int condition_count() const override;
   bool recolours() const override;
+  bool finds_flow() const override;
+  void find_flow(const streamvsr_torch_flow& flow) override;
+  std::size_t flow_bytes(int width, int height) const override;
   // One after the other: in a batch a picture may be rounded otherwise than alone.
   int preferred_batch() const override { return 1; }
   // Each picture whole.
@@ -60,6 +64,7 @@ class TorchEngine final : public DeviceEngine {
            std::span<const Task> beside) override;
   // An estimate: two layers' activations at the widest, and the picture before and after.
   std::size_t workspace_bytes(int width, int height) const override;
+  std::string device() const override;
   std::string describe() const override;
   std::vector<std::string> warnings() const override { return warnings_; }
 
@@ -70,8 +75,6 @@ class TorchEngine final : public DeviceEngine {
   bool on_cpu() const override;
   std::optional<std::int64_t> alike_above() const override;
   std::string fingerprint() const override;
-  // Where it runs, as torch names it.
-  std::string device() const;
   // Makes the nth allocation from now on fail on the CPU; 0: none. For tests.
   void fail_allocation(std::int64_t nth);
 
@@ -85,6 +88,7 @@ class TorchEngine final : public DeviceEngine {
   std::vector<std::string> warnings_;
   std::string fingerprint_;
   Colors colors_;
+  FlowBy flow_by_;
 };
 
 }  // namespace streamvsr

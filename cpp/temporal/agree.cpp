@@ -1,7 +1,6 @@
 #include "temporal/agree.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "base/clones.h"
@@ -10,26 +9,9 @@ namespace streamvsr {
 
 namespace {
 
-constexpr int kReach = 5;           // cells to each side
-constexpr float kDeviation = 2.5F;  // cells
-constexpr float kAlike = 0.5F;      // samples; ways that differ by more have nothing in common
-constexpr float kStaying = 0.7F;    // share of still cells around, from which a still one stays
+using namespace flow;  // NOLINT: its constants
+
 constexpr int kRowsAtOnce = 8;
-
-using Bell = std::array<float, kReach + 1>;
-
-const Bell& bell() {
-  static const Bell made = [] {
-    Bell values{};
-    for (int i = 0; i <= kReach; ++i) {
-      const auto distance = static_cast<float>(i);
-      values[static_cast<std::size_t>(i)] =
-          std::exp(-distance * distance / (2.0F * kDeviation * kDeviation));
-    }
-    return values;
-  }();
-  return made;
-}
 
 // Rows of cells, or the places in them from which on they are looked at.
 struct From {
@@ -96,6 +78,19 @@ void finish(const Sums& sums, const int row, CellMotions& to) {
 }
 
 }  // namespace
+
+const Bell& bell() {
+  static const Bell made = [] {
+    Bell values{};
+    for (int i = 0; i <= kReach; ++i) {
+      const auto distance = static_cast<float>(i);
+      values[static_cast<std::size_t>(i)] =
+          std::exp(-distance * distance / (2.0F * kDeviation * kDeviation));
+    }
+    return values;
+  }();
+  return made;
+}
 
 CellMotions::CellMotions(const int columns_, const int rows_)
     : columns(columns_),

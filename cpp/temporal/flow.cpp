@@ -6,27 +6,17 @@
 
 #include "base/clones.h"
 #include "temporal/agree.h"
+#include "temporal/flow_constants.h"
 
 namespace streamvsr {
 
 namespace {
 
-constexpr int kPatch = 8;
+using namespace flow;  // NOLINT: its constants
+
 constexpr int kStep = MotionField::kCell;
 constexpr int kInset = (kPatch - kStep) / 2;  // of a cell in its patch
-constexpr int kSteps = 6;                     // of one patch, at most
-constexpr float kStill = 0.04F;               // samples; a smaller step ends the search
-constexpr float kFarthest = 8.0F;             // samples from where a search began
-constexpr float kGoodFit = 0.75F;             // codes a sample; nothing to be gained below
-constexpr float kFlat = 64.0F;                // a patch of less structure than this stays
-// Codes a sample by which moving must be better than staying: noise makes still things move.
-constexpr float kMargin = 0.25F;
-// What a cell that was copied from the picture before tells of its motion: slow things are copied
-// for some pictures, and then put right.
-constexpr float kCopied = 0.2F;
-constexpr float kNever = 1e9F;  // codes; no two patches differ so much
-constexpr float kGain = 0.02F;  // codes; a step that gains less was the last
-constexpr int kRowsAtOnce = 8;  // of cells, in one piece of work
+constexpr int kRowsAtOnce = 8;                // of cells, in one piece of work
 
 using Floats = float __attribute__((vector_size(kPatch * sizeof(float))));
 using Words = std::int32_t __attribute__((vector_size(kPatch * sizeof(std::int32_t))));
@@ -124,10 +114,10 @@ STREAMVSR_CLONES void align(const GrayPlane& now, const GrayPlane& before, const
   Vector at = begin;
   float least = kNever;
   for (int step = 0; step <= kSteps; ++step) {
-    const float px = std::clamp(static_cast<float>(x) + at.x, 2.0F - GrayPlane::kBorder,
-                                static_cast<float>(before.width() + GrayPlane::kBorder - 11));
-    const float py = std::clamp(static_cast<float>(y) + at.y, 2.0F - GrayPlane::kBorder,
-                                static_cast<float>(before.height() + GrayPlane::kBorder - 11));
+    const float px = std::clamp(static_cast<float>(x) + at.x, kFirstPlace,
+                                static_cast<float>(before.width() + kLastPlace));
+    const float py = std::clamp(static_cast<float>(y) + at.y, kFirstPlace,
+                                static_cast<float>(before.height() + kLastPlace));
     const float ix = std::floor(px);
     const float iy = std::floor(py);
     Floats seen[kPatch];
@@ -240,16 +230,38 @@ std::int16_t in_units(const float samples) {
 
 }  // namespace
 
+std::optional<SearchedLevels> searched_levels(const GrayPyramid& now, const int finest,
+                                              const int coarsest) {
+  if (std::min(now.full().width(), now.full().height()) < 2 * kPatch) return std::nullopt;
+  const int smallest = static_cast<int>(now.levels().size()) - 1;
+  const int last = std::clamp(finest, 0, smallest);
+  return SearchedLevels{std::clamp(coarsest, last, smallest), last};
+}
+
+MotionField spread(const CellMotions& motions, const int level, const GrayPlane& picture) {
+  MotionField field(picture.width(), picture.height());
+  const auto scale = static_cast<float>(1 << level);
+  for (int row = 0; row < field.rows; ++row) {
+    for (int column = 0; column < field.columns; ++column) {
+      const std::size_t from = motions.index(std::min(column >> level, motions.columns - 1),
+                                             std::min(row >> level, motions.rows - 1));
+      const std::size_t to = field.index(column, row);
+      field.dx[to] = in_units(motions.x[from] * scale);
+      field.dy[to] = in_units(motions.y[from] * scale);
+    }
+  }
+  return field;
+}
+
 MotionField find_flow(const GrayPyramid& now, const GrayPyramid& before, const int finest,
                       const Parallel& parallel, const int coarsest) {
-  const auto& levels = now.levels();
-  MotionField field(now.full().width(), now.full().height());
-  const int last = std::clamp(finest, 0, static_cast<int>(levels.size()) - 1);
-  if (std::min(now.full().width(), now.full().height()) < 2 * kPatch) return field;
+  const auto searched = searched_levels(now, finest, coarsest);
+  if (!searched) return MotionField(now.full().width(), now.full().height());
+  const int first = searched->first;
+  const int last = searched->last;
   Level coarser(0, 0);
-  const int first = std::clamp(coarsest, last, static_cast<int>(levels.size()) - 1);
   for (int l = first; l >= last; --l) {
-    const GrayPlane& here = levels[static_cast<std::size_t>(l)];
+    const GrayPlane& here = now.levels()[static_cast<std::size_t>(l)];
     const GrayPlane& there = before.levels()[static_cast<std::size_t>(l)];
     Level level(here.width(), here.height());
     const int pieces = (level.rows + kRowsAtOnce - 1) / kRowsAtOnce;
@@ -283,17 +295,18 @@ MotionField find_flow(const GrayPyramid& now, const GrayPyramid& before, const i
     });
     coarser = std::move(level);
   }
-  const CellMotions motions = agreed(known(coarser), parallel);
-  const auto scale = static_cast<float>(1 << last);
-  for (int row = 0; row < field.rows; ++row) {
-    for (int column = 0; column < field.columns; ++column) {
-      const std::size_t from = coarser.index(column >> last, row >> last);
-      const std::size_t to = field.index(column, row);
-      field.dx[to] = in_units(motions.x[from] * scale);
-      field.dy[to] = in_units(motions.y[from] * scale);
+  return spread(agreed(known(coarser), parallel), last, now.full());
+}
+
+FlowFinder& flow_by_loops() {
+  class Loops final : public FlowFinder {
+    MotionField find(const GrayPyramid& now, const GrayPyramid& before, const int finest,
+                     const Parallel& parallel, const int coarsest) override {
+      return find_flow(now, before, finest, parallel, coarsest);
     }
-  }
-  return field;
+  };
+  static Loops loops;
+  return loops;
 }
 
 }  // namespace streamvsr

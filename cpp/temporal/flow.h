@@ -3,8 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "temporal/agree.h"
 #include "temporal/gray_pyramid.h"
 #include "temporal/parallel.h"
 
@@ -39,9 +42,41 @@ struct MotionField {
 // the pyramids to `finest`, patches of 8 x 8 samples every 4 are aligned by inverse compositional
 // steps on differences without their mean, and what is seen of a cell is the mean of the patches
 // around it, weighted by how well they fit. A cell that fits as well where it is has not moved.
+// model/torch/torch_flow.cpp does the same by tensors: what changes here must change there, too.
 // Pictures of one size. Smaller ones than two patches have not moved. coarsest: the level to begin
 // with, where there is one so small.
 MotionField find_flow(const GrayPyramid& now, const GrayPyramid& before, int finest,
                       const Parallel& parallel, int coarsest = GrayPyramid::kMostLevels);
+
+// Levels of the pyramids that a search goes through: from the first, the smallest, down to the
+// last.
+struct SearchedLevels {
+  int first = 0, last = 0;
+};
+// Of the search that find_flow() does; nothing where the pictures are too small for one.
+std::optional<SearchedLevels> searched_levels(const GrayPyramid& now, int finest, int coarsest);
+
+// The motion of a picture's cells, from that of the cells of a level of its pyramid.
+MotionField spread(const CellMotions& motions, int level, const GrayPlane& picture);
+
+// Purpose: who finds motion. Thread-safety: used by one thread at a time. Determinism: a field
+// depends on the two pictures alone; two finders differ by no more than rounding.
+class FlowFinder {
+ public:
+  virtual ~FlowFinder() = default;
+
+  // As find_flow().
+  virtual MotionField find(const GrayPyramid& now, const GrayPyramid& before, int finest,
+                           const Parallel& parallel, int coarsest = GrayPyramid::kMostLevels) = 0;
+  // Makes ready for pictures of this size; throws kMemory where they cannot be worked on.
+  virtual void prepare(int, int) {}
+  // Bytes held for pictures of this size, beside what the loops would hold.
+  virtual std::size_t bytes(int, int) const { return 0; }
+  // What else than the loops it is: a few words, for reports; empty for the loops.
+  virtual std::string describe() const { return {}; }
+};
+
+// find_flow() itself.
+FlowFinder& flow_by_loops();
 
 }  // namespace streamvsr

@@ -1,6 +1,7 @@
 #include "temporal/gray_pyramid.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "base/clones.h"
@@ -57,6 +58,11 @@ void brightness_row(const Planes& picture, const int y, std::uint8_t* to) {
   }
 }
 
+std::uint64_t next_number() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
 // Sizes of the levels of a picture.
 std::vector<std::pair<int, int>> level_sizes(int width, int height) {
   std::vector<std::pair<int, int>> sizes{{width, height}};
@@ -89,7 +95,7 @@ void GrayPlane::extend() {
   }
 }
 
-GrayPyramid::GrayPyramid(const Planes& picture) {
+GrayPyramid::GrayPyramid(const Planes& picture) : number_(next_number()) {
   const PlaneFormat& format = picture.format();
   for (const auto& [width, height] : level_sizes(format.width, format.height)) {
     levels_.emplace_back(width, height);

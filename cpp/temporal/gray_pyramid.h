@@ -53,6 +53,8 @@ class GrayPyramid {
   // Level 0 has the picture's size, each further one half the one before.
   const std::vector<GrayPlane>& levels() const { return levels_; }
   const GrayPlane& full() const { return levels_.front(); }
+  // Tells it from every other picture of the process; a copy keeps it.
+  std::uint64_t number() const { return number_; }
   // Shares of the brightnesses, together 1.
   const std::array<float, kBins>& histogram() const { return histogram_; }
 
@@ -60,6 +62,7 @@ class GrayPyramid {
   static std::size_t bytes(int width, int height);
 
  private:
+  std::uint64_t number_;
   std::vector<GrayPlane> levels_;
   std::array<float, kBins> histogram_{};
 };

@@ -152,24 +152,24 @@ CellDifferences differences(const GrayPlane& now, const GrayPlane& before,
 }
 
 Relation relate(const GrayPyramid& now, const GrayPyramid& before, const MotionSearch& search,
-                const Parallel& parallel) {
+                const Parallel& parallel, FlowFinder& finder) {
   Relation relation;
   relation.motion = MotionField(now.full().width(), now.full().height());
   relation.reliable.assign(relation.motion.dx.size(), 1);
   MotionField& motion = relation.motion;
   if (search.flow) {
-    motion = find_flow(now, before, search.finest, parallel);
+    motion = finder.find(now, before, search.finest, parallel);
     if (search.finest == 0) refine(now.full(), before.full(), motion, parallel);
   } else {
     // How far a thing went does not matter, so nothing is looked for in the distance.
-    const MotionField near = find_flow(now, before, 0, parallel, 0);
+    const MotionField near = finder.find(now, before, 0, parallel, 0);
     for (std::size_t cell = 0; cell < relation.reliable.size(); ++cell)
       relation.reliable[cell] = near.dx[cell] == 0 && near.dy[cell] == 0 ? 1 : 0;
   }
   relation.left = differences(now.full(), before.full(), motion, parallel);
   relation.cut = is_cut(now, before, motion, relation.left);
   if (!search.flow || relation.cut) return relation;
-  const MotionField back = find_flow(before, now, search.finest + 1, parallel);
+  const MotionField back = finder.find(before, now, search.finest + 1, parallel);
   for (int row = 0; row < motion.rows; ++row) {
     for (int column = 0; column < motion.columns; ++column) {
       const std::size_t cell = motion.index(column, row);

@@ -41,7 +41,7 @@ struct Relation {
 // cells), or less than two thirds while the histograms of brightness have less than 7 tenths in
 // common. Both are of these two pictures alone.
 Relation relate(const GrayPyramid& now, const GrayPyramid& before, const MotionSearch& search,
-                const Parallel& parallel);
+                const Parallel& parallel, FlowFinder& finder = flow_by_loops());
 
 // Motion to a picture further back: first to the one between, from there on by its own.
 void chain(MotionField& motion, std::vector<std::uint8_t>& reliable, const Relation& further);

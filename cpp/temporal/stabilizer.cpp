@@ -66,8 +66,8 @@ void check(const SteadySettings& settings) {
            ": use 0 to 5");
 }
 
-Stabilizer::Stabilizer(const SteadySettings& settings, const bool relates)
-    : settings_(settings), relates_(relates || settings.on()) {
+Stabilizer::Stabilizer(const SteadySettings& settings, const bool relates, FlowFinder& finder)
+    : settings_(settings), relates_(relates || settings.on()), finder_(&finder) {
   check(settings);
 }
 
@@ -80,7 +80,7 @@ const Relation& Stabilizer::look_at(std::shared_ptr<const GrayPyramid> source,
   Seen now;
   now.gray = std::move(source);
   if (relates_ && !seen_.empty()) {
-    now.relation = relate(*now.gray, *seen_.front().gray, settings_.search, parallel);
+    now.relation = relate(*now.gray, *seen_.front().gray, settings_.search, parallel, *finder_);
   }
   seen_.push_front(std::move(now));
   const auto most = static_cast<std::size_t>(settings_.on() ? settings_.window : 1);

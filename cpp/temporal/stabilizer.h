@@ -33,11 +33,13 @@ void check(const SteadySettings& settings);
 // source and enhanced, the latter as they came from the network: never of an earlier result. So it
 // can be had again from any place in the stream, `window - 1` pictures before it. Pictures of
 // another size or format, and a cut, begin a new window. Thread-safety: by one thread at a time; it
-// uses those of `parallel`. Ownership: holds copies of what it was given.
+// uses those of `parallel`. Ownership: holds copies of what it was given, but not of the finder.
 class Stabilizer {
  public:
-  // relates: look_at() compares pictures even where the settings do nothing.
-  explicit Stabilizer(const SteadySettings& settings, bool relates = false);
+  // relates: look_at() compares pictures even where the settings do nothing. finder: of motion;
+  // lives longer.
+  explicit Stabilizer(const SteadySettings& settings, bool relates = false,
+                      FlowFinder& finder = flow_by_loops());
 
   // The next source picture; returns how it relates to the one before (cut: true for the first, and
   // where pictures are not compared).
@@ -61,6 +63,7 @@ class Stabilizer {
 
   SteadySettings settings_;
   bool relates_;
+  FlowFinder* finder_;
   std::deque<Seen> seen_;  // the newest in front; at most `window`, at least the last
 };
 

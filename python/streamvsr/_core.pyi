@@ -10,6 +10,7 @@ import collections.abc
 import typing
 
 import numpy
+import numpy.typing
 
 __all__: list[str] = [
     "BoundPassage",
@@ -46,6 +47,7 @@ __all__: list[str] = [
     "part_path",
     "preview_picture",
     "probe",
+    "relate",
     "remove_remains",
     "save_application_checkpoint",
 ]
@@ -441,6 +443,14 @@ class TorchEngine:
         """
         Makes the nth allocation from now on fail on the CPU; 0: none. For tests.
         """
+    def flow_bytes(
+        self,
+        width: typing.SupportsInt | typing.SupportsIndex,
+        height: typing.SupportsInt | typing.SupportsIndex,
+    ) -> int:
+        """
+        The most that finding motion between pictures of a size holds.
+        """
     def prepare(
         self,
         width: typing.SupportsInt | typing.SupportsIndex,
@@ -788,6 +798,13 @@ class JobConfig:
         """
     @engine.setter
     def engine(self, arg0: str) -> None: ...
+    @property
+    def flow_by(self) -> str:
+        """
+        who finds motion where torch runs the network: loops on the CPU, tensor on the network's device, or auto
+        """
+    @flow_by.setter
+    def flow_by(self, arg0: str) -> None: ...
     @property
     def height(self) -> int:
         """
@@ -1378,6 +1395,21 @@ def preview_picture(
 def probe(path: typing.Any) -> MediaInfo:
     """
     What a file holds. Raises InputNotFoundError or InputError.
+    """
+
+def relate(
+    now: collections.abc.Sequence[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]],
+    before: collections.abc.Sequence[numpy.ndarray[typing.Any, numpy.dtype[typing.Any]]],
+    options: SteadyOptions,
+    engine: TorchEngine | None = None,
+) -> tuple[
+    numpy.typing.NDArray[numpy.int16],
+    numpy.typing.NDArray[numpy.int16],
+    numpy.typing.NDArray[numpy.uint8],
+    bool,
+]:
+    """
+    Where the cells of a picture were in the one before, across and down in 1/16 sample; 1 where that is reliable; and whether a cut parts the two. By the loops, or by an engine's tensors.
     """
 
 def remove_remains(output: typing.Any) -> list[str]:

@@ -4,6 +4,7 @@
                                               [--presets theater_medium/balanced,...]
     python tests/benchmarks/bench_temporal.py quality LOW.mp4=HIGH.mp4
     python tests/benchmarks/bench_temporal.py cost CLIP [--rounds 5] [--frames 60]
+    python tests/benchmarks/bench_temporal.py flow CLIP [--rounds 5] [--frames 60] [--device cpu]
 
 quality: a clip is halved by area and coded by x264 at a CRF, or a LOW one is given with its true
 HIGH one. Both are enhanced to FFV1, with nothing done and by each preset. Against the truth: PSNR-Y
@@ -23,12 +24,17 @@ Ratios stand against nothing done.
 
 cost: runs with nothing done and by each preset take turns; the median ratio of their CPU time in
 the stage that enhances, which the jobs of a network that repeats samples give by subtraction.
+
+flow: motion of each pair, forth and back, by the loops on one core and by tensors on a device take
+turns; milliseconds a pair of the process' CPU and of the clock, medians of the rounds' means, and
+the share of cells that are equal.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import re
 import statistics
 import subprocess
@@ -45,7 +51,8 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from helpers import luma, streams
-from streamvsr import upscale
+from streamvsr import _core, upscale
+from streamvsr.models import find_model, torch_path
 
 Pictures = NDArray[np.uint8]
 PRESETS = "theater_medium/balanced,theater_small/balanced,theater_large/balanced"
@@ -285,20 +292,50 @@ def cost(arguments: argparse.Namespace, folder: Path) -> None:
             print(told, flush=True)
 
 
+def flow(arguments: argparse.Namespace, folder: Path) -> None:
+    options = _core.SteadyOptions()
+    tensors = _core.TorchEngine(
+        str(find_model(None)), library=torch_path(), device=arguments.device, layers=True
+    )
+    for clip in arguments.clips:
+        pictures = luma(cut(Path(clip), folder / "source.mkv", arguments.frames, None, False))
+        pairs = list(itertools.pairwise(pictures))
+        by: list[_core.TorchEngine | None] = [None, tensors]
+        taken: list[list[tuple[float, float]]] = [[], []]
+        equal: list[bool] = []
+        for turn in range(arguments.rounds + 1):
+            found = []
+            for finder, times in zip(by, taken, strict=True):
+                before = np.array([time.process_time(), time.perf_counter()])
+                found.append([_core.relate([b], [a], options, finder)[:2] for a, b in pairs])
+                after = np.array([time.process_time(), time.perf_counter()])
+                if turn > 0:  # the first one warms up
+                    times.append(tuple(1000 * (after - before) / len(pairs)))
+            if turn == 0:
+                equal = list(np.ravel(np.all(np.equal(*map(np.stack, found)), axis=1)))
+        height, width = pictures.shape[1:]
+        print(f"{Path(clip).stem}: {len(pairs)} pairs of {width}x{height}")
+        for name, times in zip(["loops", f"tensors on {tensors.device}"], taken, strict=True):
+            cpu, clock = np.median(times, axis=0)
+            print(f"  {name:20} {cpu:8.2f} ms of the CPU {clock:8.2f} ms", flush=True)
+        print(f"  {100 * np.mean(equal):.3f} % of the cells are equal")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["quality", "cost"])
+    parser.add_argument("what", choices=["quality", "cost", "flow"])
     parser.add_argument("clips", nargs="+")
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--crf", type=int, default=28)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--presets", default=PRESETS)
     parser.add_argument("--vmaf", action="store_true")
+    parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        (quality if arguments.what == "quality" else cost)(arguments, Path(folder))
+        {"quality": quality, "cost": cost, "flow": flow}[arguments.what](arguments, Path(folder))
 
 
 if __name__ == "__main__":

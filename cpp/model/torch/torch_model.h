@@ -4,12 +4,24 @@
 #include <torch/script.h>
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "model/torch/torch_layers.h"
 #include "model/torch/torch_table.h"
 #include "tensor/torch/account.h"
+
+namespace streamvsr {
+
+// A picture's brightness on the device, levels as given, borders included.
+struct GrayOnDevice {
+  std::uint64_t number = 0;
+  std::vector<at::Tensor> levels;
+};
+
+}  // namespace streamvsr
 
 // Purpose: one network on one device. Thread-safety: used by one thread, but account->memory().
 // Ownership: owns weights and code; pictures stay the caller's.
@@ -26,6 +38,7 @@ struct streamvsr_torch_model {
   int scale = 0;
   int widest = 1;
   std::shared_ptr<streamvsr::Account> account;
+  std::list<streamvsr::GrayOnDevice> seen;  // at most two: see torch_flow.h
 };
 
 namespace streamvsr {

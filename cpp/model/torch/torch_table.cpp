@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "model/torch/torch_failure.h"
+#include "model/torch/torch_flow.h"
 #include "model/torch/torch_model.h"
 #include "model/torch/torch_pictures.h"
 #include "model/torch/torch_state.h"
@@ -116,6 +117,16 @@ int run(TorchNetwork* model, const Picture* pictures, const std::int32_t count) 
   });
 }
 
+int flow(TorchNetwork* model, const streamvsr_torch_flow* request) {
+  return guarded([&] {
+    const Reproducible state(model->threads);
+    const c10::InferenceMode inference;
+    const auto counted = model->account->count();
+    find_flow(*model, *request);
+    model->account->settle();
+  });
+}
+
 int tiling(TorchNetwork* model, streamvsr_torch_tiling* result) {
   return guarded([&] {
     const Reproducible state(model->threads);
@@ -156,6 +167,8 @@ extern "C" __attribute__((visibility("default"))) const streamvsr_torch* streamv
                                         sizeof(streamvsr_torch),
                                         load,
                                         run,
+                                        flow,
+                                        flow_bytes,
                                         tiling,
                                         memory,
                                         take_peak,

@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything below changes in any way. */
-#define STREAMVSR_TORCH_VERSION 5u
+#define STREAMVSR_TORCH_VERSION 6u
 #define STREAMVSR_TORCH_SYMBOL "streamvsr_torch_table"
 
 /* What a call returns. */
@@ -144,6 +144,55 @@ typedef struct streamvsr_torch_picture {
   int32_t bottom;
 } streamvsr_torch_picture;
 
+/* A level of a picture's brightness in 8 bits, with a border around it that repeats its edge. */
+typedef struct streamvsr_torch_gray {
+  const uint8_t* samples; /* of the border's corner on */
+  int32_t width;          /* without the border */
+  int32_t height;
+  int32_t border; /* samples on each side; a row has width + 2 * border */
+} streamvsr_torch_gray;
+
+/* A picture in sizes, the largest first. Two pictures of the same number are the same. */
+typedef struct streamvsr_torch_pyramid {
+  uint64_t number;
+  const streamvsr_torch_gray* levels;
+  int32_t count;
+} streamvsr_torch_pyramid;
+
+/* See temporal/flow_constants.h. */
+typedef struct streamvsr_torch_flow_rules {
+  int32_t steps;
+  float still;
+  float farthest;
+  float good_fit;
+  float flat;
+  float margin;
+  float copied;
+  float never;
+  float gain;
+  float first_place;
+  int32_t last_place;
+  int32_t reach;     /* of agreement, cells */
+  const float* bell; /* reach + 1 */
+  float alike;
+  float staying;
+} streamvsr_torch_flow_rules;
+
+/* Sides of patches and of the cells they lie around, samples. */
+enum { STREAMVSR_TORCH_PATCH = 8, STREAMVSR_TORCH_CELL = 4 };
+
+/* Motion between two pictures of one size, at least two patches wide and high, for the cells of a
+ * level: where they were before, in its samples. */
+typedef struct streamvsr_torch_flow {
+  streamvsr_torch_pyramid now;
+  streamvsr_torch_pyramid before;
+  int32_t first; /* level that the search begins with, >= last */
+  int32_t last;
+  streamvsr_torch_flow_rules rules;
+  float* x; /* a value a cell of the last level, row by row */
+  float* y;
+} streamvsr_torch_flow;
+
 /* No exception leaves a function. A model is used by one thread, always the same one, but where a
  * function says otherwise. After a call that did not return STREAMVSR_TORCH_OK last_error() of the
  * same thread says why, in one line. */
@@ -157,6 +206,10 @@ typedef struct streamvsr_torch {
    * round(clamp(y, 0, 1) * (2^depth - 1)), ties to even; or luma and chroma of clamp(y, 0, 1).
    * Nothing of them is held afterwards. */
   int (*run)(streamvsr_torch_model* model, const streamvsr_torch_picture* pictures, int32_t count);
+  /* Finds motion on the model's device. The two pictures stay there until another one comes. */
+  int (*flow)(streamvsr_torch_model* model, const streamvsr_torch_flow* flow);
+  /* Bytes that flow() holds at most for pictures of this size, the two pictures included. */
+  uint64_t (*flow_bytes)(int32_t width, int32_t height);
   /* Finds out by trying; takes a while. */
   int (*tiling)(streamvsr_torch_model* model, streamvsr_torch_tiling* tiling);
   /* From any thread. */

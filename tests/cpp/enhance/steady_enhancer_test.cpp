@@ -114,6 +114,75 @@ TEST_CASE("without a share for the network, its planes are interpolated and the 
   }
 }
 
+// The loops, counted, at a place of their own.
+class Elsewhere final : public FlowFinder {
+ public:
+  MotionField find(const GrayPyramid& now, const GrayPyramid& before, const int finest,
+                   const Parallel& parallel, const int coarsest) override {
+    ++searches;
+    return find_flow(now, before, finest, parallel, coarsest);
+  }
+  void prepare(const int width, const int height) override { size = {width, height}; }
+  std::size_t bytes(int, int) const override { return 12345; }
+  std::string describe() const override { return "flow elsewhere"; }
+
+  int searches = 0;
+  std::pair<int, int> size{0, 0};
+};
+
+// An enhancer whose network runs there.
+class Distant final : public Enhancer {
+ public:
+  explicit Distant(Elsewhere& flow) : flow_(flow), inner_(make_nearest_enhancer(2)) {}
+  int scale() const override { return inner_->scale(); }
+  void check(const PlaneFormat& source, const ColorDescription&) const override {
+    // Whoever plans its memory must know of the search by now.
+    CHECK((flow_.size == std::pair(source.width, source.height)) == expected);
+  }
+  FlowFinder* flow_finder() override { return &flow_; }
+  std::size_t workspace_bytes(const PlaneFormat& source) const override {
+    return inner_->workspace_bytes(source);
+  }
+  std::vector<Planes> run(const std::span<const EnhanceInput> batch,
+                          const StopFlag& stop) override {
+    return inner_->run(batch, stop);
+  }
+  std::string describe() const override { return inner_->describe(); }
+
+  bool expected = true;
+
+ private:
+  Elsewhere& flow_;
+  std::unique_ptr<Enhancer> inner_;
+};
+
+TEST_CASE("motion is found where the inner enhancer says, where there is any to find") {
+  const auto pictures = film(kFormats[0], 5, 9);
+  const auto expected = run(*steady(everything()), pictures, 2);
+  Elsewhere flow;
+  const auto enhancer = make_steady_enhancer(std::make_unique<Distant>(flow), everything());
+  enhancer->check(kFormats[0], {});
+  const auto results = run(*enhancer, pictures, 2);
+  for (std::size_t i = 0; i < results.size(); ++i) CHECK(same(results[i], expected[i]));
+  CHECK(flow.searches == 2 * 4);  // forth and back
+  CHECK(enhancer->describe() == steady(everything())->describe() + "; flow elsewhere");
+  CHECK(enhancer->workspace_bytes(kFormats[0]) ==
+        steady(everything())->workspace_bytes(kFormats[0]) + 12345);
+
+  Elsewhere unused;
+  auto inner = std::make_unique<Distant>(unused);
+  inner->expected = false;
+  SteadyOptions still = everything();
+  still.temporal.window = 1;
+  still.mask.motion = 1.0F;
+  const auto mask_alone = make_steady_enhancer(std::move(inner), still);
+  mask_alone->check(kFormats[0], {});
+  run(*mask_alone, pictures, 2);
+  CHECK(unused.searches == 0);
+  CHECK(mask_alone->describe() == steady(still)->describe());
+  CHECK(mask_alone->workspace_bytes(kFormats[0]) == steady(still)->workspace_bytes(kFormats[0]));
+}
+
 TEST_CASE("its memory is counted, a stop is noticed, nonsense is refused") {
   const PlaneFormat format{640, 360, 3, 1, 1, 8, false};
   const auto enhancer = steady(everything());

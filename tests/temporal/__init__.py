@@ -1,0 +1,1 @@
+"""Steady pictures: in whole jobs, over a program's own frames, and by tensors."""
