@@ -239,6 +239,20 @@ double stream_rotation(const AVStream& stream) {
   return matrix != nullptr ? av_display_rotation_get(matrix) : 0.0;
 }
 
+std::optional<std::array<std::uint32_t, 4>> stream_cropping(const AVStream& stream) {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 10, 100)
+  std::array<std::uint32_t, 4> edges{};
+  const std::span<const std::uint8_t> data = stream_side_data(stream, AV_PKT_DATA_FRAME_CROPPING);
+  if (data.size() < 4 * edges.size()) return std::nullopt;
+  for (std::size_t i = 0; i < 4 * edges.size(); ++i)  // little-endian
+    edges[i / 4] |= std::uint32_t{data[i]} << (8 * (i % 4));
+  return edges;
+#else
+  static_cast<void>(stream);
+  return std::nullopt;
+#endif
+}
+
 const AVPixelFormat* encoder_formats(const AVCodec& codec) {
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 13, 100)
   const void* formats = nullptr;
