@@ -171,6 +171,14 @@ bool frame_is_interlaced(const AVFrame& frame) {
 #endif
 }
 
+bool frame_shows_top_first(const AVFrame& frame) {
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100)
+  return (frame.flags & AV_FRAME_FLAG_TOP_FIELD_FIRST) != 0;
+#else
+  return frame.top_field_first != 0;
+#endif
+}
+
 void mark_plain_frame(AVFrame& frame) {
   frame.pict_type = AV_PICTURE_TYPE_NONE;
 #if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100)

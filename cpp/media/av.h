@@ -139,6 +139,7 @@ std::int64_t frame_duration(const AVFrame& frame);
 void set_frame_duration(AVFrame& frame, std::int64_t duration);
 bool frame_is_corrupt(const AVFrame& frame);
 bool frame_is_interlaced(const AVFrame& frame);
+bool frame_shows_top_first(const AVFrame& frame);
 void mark_plain_frame(AVFrame& frame);  // progressive, picture type left to the encoder
 int channel_count(const AVCodecParameters& parameters);
 // Side data of a whole stream; empty without any of the type.

@@ -4,6 +4,7 @@
 
 #include "media/decoder_memory.h"
 #include "media/hash.h"
+#include "media/telecine.h"
 #include "media/video_codec.h"
 
 namespace streamvsr {
@@ -226,6 +227,7 @@ SourcePicture Decoder::finish(FramePtr frame) {
   picture.pts = pts;
   picture.duration = duration;
   picture.codec_strength = strength_->next(*frame, bytes);
+  picture.pic_struct = pic_struct(*frame);
   if (settings_.format == AV_PIX_FMT_NONE)
     settings_.format = nearest_planar(static_cast<AVPixelFormat>(frame->format));
   if (settings_.width == 0) {

@@ -25,6 +25,7 @@ struct SourcePicture {
   std::int64_t pts = 0;         // ticks of the stream's time base; strictly increasing
   std::int64_t duration = 0;    // ticks; > 0
   float codec_strength = 0.0F;  // docs/network-format.md
+  int pic_struct = 0;           // fields that are shown again: see telecine.h
 };
 
 // What becomes of interlaced frames.

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "media/telecine.h"
+
 namespace streamvsr {
 
 namespace {
@@ -49,6 +51,18 @@ std::string joined(const std::vector<std::string>& names) {
   std::string all;
   for (const std::string& n : names) all += (all.empty() ? "" : " and ") + n;
   return all;
+}
+
+// Whether the packets of an encoder with these settings can be marked: the user's options for it
+// may leave no room.
+bool can_be_marked(const EncoderSettings& settings, const PlaneFormat& format) {
+  Encoder encoder(settings);
+  const FramePtr frame = to_frame(Planes(format), settings.format);
+  frame->pts = 0;
+  encoder.send(frame.get());
+  encoder.send(nullptr);
+  const PacketPtr packet = make_packet();
+  return encoder.receive(*packet) && set_pic_struct(*packet, 0);
 }
 
 // For a decoder that looks at the first picture.
@@ -231,6 +245,21 @@ void describe_output(const PlaneFormat& enhanced, JobPlan& plan) {
   if (encoder.format != source && config.pixel_format.empty())
     plan.warnings.push_back(config.video_codec + " has no " + name(source) + ": the output is " +
                             name(encoder.format));
+}
+
+void plan_telecine(const Input& input, JobPlan& plan) {
+  if (!is_soft_telecine(input)) return;
+  EncoderSettings& encoder = plan.encoder;
+  const bool h264 = encoder.codec == "h264";
+  encoder.pic_struct = h264;
+  if (h264 && can_be_marked(encoder, plan.output_format)) return;
+  encoder.pic_struct = false;
+  plan.warnings.push_back(
+      "the source marks pictures whose fields a display is to show again (soft telecine): the "
+      "marks are left out, since " +
+      (h264 ? "the options of the encoder leave no room for them"
+            : encoder.codec + " as it is encoded here has none; h264 keeps them") +
+      "; the pictures' times stay");
 }
 
 }  // namespace streamvsr
