@@ -13,7 +13,8 @@ void bind_media(py::module_& m) {
       .def_readonly("type", &StreamInfo::type, "video, audio, subtitle, data or attachment")
       .def_readonly("codec", &StreamInfo::codec)
       .def_readonly("profile", &StreamInfo::profile)
-      .def_readonly("width", &StreamInfo::width, "samples, before rotation; 0 without pictures")
+      .def_readonly("width", &StreamInfo::width,
+                    "samples, before the container's cropping and rotation; 0 without pictures")
       .def_readonly("height", &StreamInfo::height)
       .def_readonly("sample_aspect_ratio", &StreamInfo::sample_aspect_ratio,
                     "such as '128:117'; '' unknown")

@@ -171,6 +171,14 @@ bool frame_is_interlaced(const AVFrame& frame) {
 #endif
 }
 
+bool frame_shows_top_first(const AVFrame& frame) {
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100)
+  return (frame.flags & AV_FRAME_FLAG_TOP_FIELD_FIRST) != 0;
+#else
+  return frame.top_field_first != 0;
+#endif
+}
+
 void mark_plain_frame(AVFrame& frame) {
   frame.pict_type = AV_PICTURE_TYPE_NONE;
 #if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100)
@@ -237,6 +245,20 @@ const std::int32_t* display_matrix(const AVStream& stream) {
 double stream_rotation(const AVStream& stream) {
   const std::int32_t* const matrix = display_matrix(stream);
   return matrix != nullptr ? av_display_rotation_get(matrix) : 0.0;
+}
+
+std::optional<std::array<std::uint32_t, 4>> stream_cropping(const AVStream& stream) {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 10, 100)
+  std::array<std::uint32_t, 4> edges{};
+  const std::span<const std::uint8_t> data = stream_side_data(stream, AV_PKT_DATA_FRAME_CROPPING);
+  if (data.size() < 4 * edges.size()) return std::nullopt;
+  for (std::size_t i = 0; i < 4 * edges.size(); ++i)  // little-endian
+    edges[i / 4] |= std::uint32_t{data[i]} << (8 * (i % 4));
+  return edges;
+#else
+  static_cast<void>(stream);
+  return std::nullopt;
+#endif
 }
 
 const AVPixelFormat* encoder_formats(const AVCodec& codec) {

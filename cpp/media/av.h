@@ -17,10 +17,12 @@ extern "C" {
 #include <libswscale/swscale.h>
 }
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -137,6 +139,7 @@ std::int64_t frame_duration(const AVFrame& frame);
 void set_frame_duration(AVFrame& frame, std::int64_t duration);
 bool frame_is_corrupt(const AVFrame& frame);
 bool frame_is_interlaced(const AVFrame& frame);
+bool frame_shows_top_first(const AVFrame& frame);
 void mark_plain_frame(AVFrame& frame);  // progressive, picture type left to the encoder
 int channel_count(const AVCodecParameters& parameters);
 // Side data of a whole stream; empty without any of the type.
@@ -149,6 +152,9 @@ void copy_stream_side_data(const AVStream& from, AVStream& to);
 const std::int32_t* display_matrix(const AVStream& stream);
 // Counter-clockwise rotation in degrees from the display matrix; 0 without one.
 double stream_rotation(const AVStream& stream);
+// Samples at the top, bottom, left and right that a container does not show, where FFmpeg tells
+// them: from 7.1 on.
+std::optional<std::array<std::uint32_t, 4>> stream_cropping(const AVStream& stream);
 // Pixel formats an encoder takes; terminated by AV_PIX_FMT_NONE; null when it takes any.
 const AVPixelFormat* encoder_formats(const AVCodec& codec);
 

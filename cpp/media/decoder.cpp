@@ -4,6 +4,7 @@
 
 #include "media/decoder_memory.h"
 #include "media/hash.h"
+#include "media/telecine.h"
 #include "media/video_codec.h"
 
 namespace streamvsr {
@@ -176,26 +177,27 @@ FramePtr Decoder::next_progressive() {
 }
 
 // The plan of the memory knows the first picture's size alone.
-void Decoder::check_size(const AVFrame& frame) {
-  const std::int64_t pixels = std::int64_t{frame.width} * frame.height;
+void Decoder::check_size(const AVPixelFormat format, const int width, const int height) {
+  const std::int64_t pixels = std::int64_t{width} * height;
   if (settings_.most_bytes == 0 || pixels <= std::int64_t{checked_width_} * checked_height_) return;
   const AVCodecParameters* const parameters = input_->stream(input_->video_index()).codecpar;
   const std::size_t bytes =
-      decoder_bytes({parameters, static_cast<AVPixelFormat>(frame.format), frame.width,
-                     frame.height, true, deinterlacer_ != nullptr, 0},
+      decoder_bytes({parameters, format, width, height, true, deinterlacer_ != nullptr, 0},
                     parallel_ ? settings_.threads : 1);
   if (bytes > settings_.most_bytes)
     throw Error(ErrorKind::kMemory,
-                "the pictures of '" + path_ + "' grow to " + std::to_string(frame.width) + "x" +
-                    std::to_string(frame.height) + ", which takes " +
+                "the pictures of '" + path_ + "' grow to " + std::to_string(width) + "x" +
+                    std::to_string(height) + ", which takes " +
                     std::to_string((bytes - settings_.most_bytes) / (1 << 20) + 1) +
                     " MB more than max_memory_mb leaves; give that much more",
                 path_);
-  checked_width_ = frame.width;
-  checked_height_ = frame.height;
+  checked_width_ = width;
+  checked_height_ = height;
 }
 
 SourcePicture Decoder::finish(FramePtr frame) {
+  const int whole_width = frame->width, whole_height = frame->height;
+  crop(*frame, settings_.cropping);
   const std::int64_t raw = frame->best_effort_timestamp;
   raw_pts_ = raw;
   std::int64_t duration = frame_duration(*frame);
@@ -225,6 +227,7 @@ SourcePicture Decoder::finish(FramePtr frame) {
   picture.pts = pts;
   picture.duration = duration;
   picture.codec_strength = strength_->next(*frame, bytes);
+  picture.pic_struct = pic_struct(*frame);
   if (settings_.format == AV_PIX_FMT_NONE)
     settings_.format = nearest_planar(static_cast<AVPixelFormat>(frame->format));
   if (settings_.width == 0) {
@@ -241,7 +244,7 @@ SourcePicture Decoder::finish(FramePtr frame) {
                       "; set size_change to \"scale\" to have them scaled",
                   path_);
     ++resized_;
-    check_size(*frame);
+    check_size(static_cast<AVPixelFormat>(frame->format), whole_width, whole_height);
   }
   if (!fitter_) {
     const PlaneFormat lying =

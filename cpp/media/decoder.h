@@ -11,6 +11,7 @@
 #include "base/stop.h"
 #include "color/orientation.h"
 #include "media/codec_strength.h"
+#include "media/cropping.h"
 #include "media/deinterlacer.h"
 #include "media/input.h"
 #include "media/picture.h"
@@ -24,6 +25,7 @@ struct SourcePicture {
   std::int64_t pts = 0;         // ticks of the stream's time base; strictly increasing
   std::int64_t duration = 0;    // ticks; > 0
   float codec_strength = 0.0F;  // docs/network-format.md
+  int pic_struct = 0;           // fields that are shown again: see telecine.h
 };
 
 // What becomes of interlaced frames.
@@ -38,6 +40,7 @@ struct DecoderSettings {
   AVPixelFormat format =
       AV_PIX_FMT_NONE;        // of the planes before they are turned; NONE: nearest to the first's
   int width = 0, height = 0;  // of the same; 0: the first frame's
+  Cropping cropping;          // of every frame, once it is progressive
   Orientation orientation;    // that they are turned to
   // Of the planes handed out; nothing: the first frame's, resolved().
   std::optional<ColorDescription> color;
@@ -129,7 +132,7 @@ class Decoder {
   void look_at_fields(const AVFrame& frame);
   void reopen_single();
   SourcePicture finish(FramePtr frame);
-  void check_size(const AVFrame& frame);
+  void check_size(AVPixelFormat format, int width, int height);
 
   std::string path_;
   DecoderSettings settings_;

@@ -103,6 +103,8 @@ void Deinterlacer::push(FramePtr frame) {
   if (frame) {
     times_.push_back({frame->pts, frame_duration(*frame)});
     frame->pts = AV_NOPTS_VALUE;
+    // What is deinterlaced has no fields left to show again.
+    if (frame_is_interlaced(*frame)) frame->repeat_pict = 0;
   }
   const int result = filters().add_frame(graph_->source, frame.get(), 0);
   if (result == AVERROR(ENOMEM)) throw std::bad_alloc();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <string>
 
 #include "base/error.h"
@@ -64,20 +65,27 @@ std::span<const std::uint8_t> Reader::bytes(const std::int64_t at, const std::si
   return std::span(window_).subspan(skipped, std::min(size, window_size_ - skipped));
 }
 
-std::optional<Element> Reader::find(const std::int64_t at, const std::int64_t limit) {
+std::optional<Element> Reader::begin(const std::int64_t at, const std::int64_t limit) {
   const std::span<const std::uint8_t> head = bytes(at, kMostId + kMostSize);
   const std::optional<Number> id = read_number(head);
   if (!id || id->length > kMostId) return std::nullopt;
   const std::optional<Number> size = read_number(head.subspan(id->length));
-  if (!size || size->value == unknown_size(size->length)) return std::nullopt;
+  if (!size) return std::nullopt;
   Element element;
   // An element's id is written with the bit that marks its length.
   element.id = static_cast<std::uint32_t>(id->value | std::uint64_t{1} << (7 * id->length));
   element.at = at;
   element.payload = at + static_cast<std::int64_t>(id->length + size->length);
-  element.end = element.payload + static_cast<std::int64_t>(size->value);
-  if (element.end > limit) return std::nullopt;
+  if (element.payload > limit) return std::nullopt;
+  element.end = size->value == unknown_size(size->length)
+                    ? limit
+                    : std::min(limit, element.payload + static_cast<std::int64_t>(size->value));
   return element;
+}
+
+std::optional<Element> Reader::find(const std::int64_t at, const std::int64_t limit) {
+  const std::optional<Element> element = begin(at, std::numeric_limits<std::int64_t>::max());
+  return element && element->end <= limit ? element : std::nullopt;
 }
 
 Element Reader::element(const std::int64_t at, const std::int64_t limit) {

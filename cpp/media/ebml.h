@@ -1,5 +1,5 @@
-// EBML (RFC 8794), as much of it as completing a Matroska file takes: heads of elements read from a
-// file, elements put together in memory.
+// EBML (RFC 8794), as much of it as completing a Matroska file and looking into one takes: heads of
+// elements read from a file, elements put together in memory.
 #pragma once
 
 #include <array>
@@ -45,7 +45,10 @@ class Reader {
 
   // The element at a place; none where no whole one of known size lies before `limit`.
   std::optional<Element> find(std::int64_t at, std::int64_t limit);
-  // The same; throws kInternal where there is none.
+  // The element that begins at a place, whole or not: one of unknown size, or that reaches beyond
+  // `limit`, ends there. None where no head lies before it.
+  std::optional<Element> begin(std::int64_t at, std::int64_t limit);
+  // As find(); throws kInternal where there is none.
   Element element(std::int64_t at, std::int64_t limit);
   // The number in an element; throws kInternal when it is too long for one.
   std::uint64_t uint(const Element& element);

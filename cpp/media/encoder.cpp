@@ -83,7 +83,9 @@ void set_options(Dictionary& options, const EncoderSettings& settings, const Cod
   if (settings.codec == "h264") {
     // stitchable: parameter sets that do not vary with rate control, so one avcC serves every
     // segment. cpu-independent: the same packets on every processor.
-    options.set("x264-params", joined("stitchable=1:cpu-independent=1", settings, "x264-params"));
+    std::string ours = "stitchable=1:cpu-independent=1";
+    if (settings.pic_struct) ours += ":pic-struct=1";
+    options.set("x264-params", joined(ours, settings, "x264-params"));
   } else if (settings.codec == "hevc") {
     // info: its SEI would make every segment's parameter sets differ. pools: threads as planned,
     // not as found.

@@ -29,6 +29,7 @@ struct EncoderSettings {
   AVColorPrimaries primaries = AVCOL_PRI_UNSPECIFIED;
   AVChromaLocation chroma_location = AVCHROMA_LOC_UNSPECIFIED;
   LightMetadata light;
+  bool pic_struct = false;  // h264: every packet has room for one; see telecine.h
 };
 
 // FFmpeg's encoder behind a name of ours. Throws kConfig for an unknown name or one this FFmpeg

@@ -51,7 +51,7 @@ struct StreamInfo {
   int index = 0;
   std::string type;  // video, audio, subtitle, data, attachment
   std::string codec, profile;
-  int width = 0, height = 0;        // samples, before rotation
+  int width = 0, height = 0;        // samples, before the container's cropping and rotation
   std::string sample_aspect_ratio;  // "117:128"; "" unknown
   std::string pixel_format;
   double frame_rate = 0.0;                   // mean, 1/s; 0 unknown

@@ -11,6 +11,26 @@ namespace {
 
 constexpr std::int64_t kDropAll = std::numeric_limits<std::int64_t>::max();
 
+// Frames that an encoder may reorder by, at most.
+constexpr std::size_t kMostReordered = 16;
+
+// Whether a stream's packets in a fragment follow each other at one distance, which they also last,
+// so that the next one surely comes at that distance.
+bool is_even(const std::vector<OutPacket>& packets, const int stream) {
+  const AVPacket* last = nullptr;
+  std::size_t count = 0;
+  for (const OutPacket& out : packets) {
+    const AVPacket& packet = *out.packet;
+    if (packet.stream_index != stream) continue;
+    if (last != nullptr &&
+        (packet.duration != last->duration || packet.dts - last->dts != last->duration))
+      return false;
+    last = &packet;
+    ++count;
+  }
+  return count > kMostReordered;
+}
+
 bool learns_from_packets(const AVCodecParameters& parameters) {
   return parameters.codec_id == AV_CODEC_ID_AC3 || parameters.codec_id == AV_CODEC_ID_EAC3;
 }
@@ -106,11 +126,17 @@ void PartWriter::write_fragment(std::vector<OutPacket> packets) {
   // those before it.
   if (!mkv()) av_opt_set(muxer_->priv_data, "movflags", "+frag_discont", 0);
   const bool first = io_->position() == 0;
+  // See Note [ends of fragments].
+  const AVPacket* shortened = nullptr;
+  if (!mkv() && !is_even(packets, video_output_))
+    for (const OutPacket& out : packets)
+      if (out.packet->stream_index == video_output_) shortened = out.packet.get();
   for (OutPacket& out : packets) {
     const auto index = static_cast<std::size_t>(out.packet->stream_index);
     av_packet_rescale_ts(out.packet.get(), out.time_base, muxer_->streams[index]->time_base);
     state_.last_durations[index] = out.packet->duration;
     state_.ends[index] = std::max(state_.ends[index], out.packet->pts + out.packet->duration);
+    if (out.packet.get() == shortened) out.packet->duration = 1;
     write(*out.packet);
     out.packet.reset();
   }

@@ -15,6 +15,12 @@ namespace streamvsr {
 // running number. So going on takes a new muxer whose header is dropped, led to the end of the
 // data. What the muxer learns from a stream's first packets (AC-3, AAC from broadcast) it is told
 // again from the first fragment.
+//
+// Note [ends of fragments]: FFmpeg's muxer knows that each fragment tells its own time, but checks
+// the first packet against the end of the last one before that. Where dts would fall below it, as
+// it does when pictures of other lengths are reordered, the packet loses its pts. So the last
+// picture of a fragment is said to last one tick, unless all of them are evenly spaced: it is the
+// next fragment that says when the next one comes.
 class PartWriter {
  public:
   explicit PartWriter(const PartContext& context);

@@ -174,6 +174,7 @@ std::optional<ShownPicture> SoughtReader::read(const std::int64_t from, const st
   std::size_t count = 0;
   bool followed = false;  // by a picture that is shown later
   while (FramePtr frame = next_progressive()) {
+    crop(*frame, settings_.cropping);
     const std::int64_t pts = frame->best_effort_timestamp;
     if (pts == AV_NOPTS_VALUE) return std::nullopt;
     if (last.empty() ? pts > time || pts == first : pts <= last.back().frame->best_effort_timestamp)

@@ -292,6 +292,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   const double rate = av_q2d(plan.frame_rate);
   plan.fragment_frames = static_cast<int>(std::clamp(std::round(rate), 1.0, 1000.0));
   share_memory(config, index, input, reading.first, enhancer, plan);
+  plan_telecine(input, plan);
   const Encoder trial(plan.encoder);
   plan.reorder_depth = trial.reorder_depth();
   plan.encoded = trial.parameters();

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "media/telecine.h"
+
 namespace streamvsr {
 
 namespace {
@@ -51,12 +53,30 @@ std::string joined(const std::vector<std::string>& names) {
   return all;
 }
 
+// Whether the packets of an encoder with these settings can be marked: the user's options for it
+// may leave no room.
+bool can_be_marked(const EncoderSettings& settings, const PlaneFormat& format) {
+  Encoder encoder(settings);
+  const FramePtr frame = to_frame(Planes(format), settings.format);
+  frame->pts = 0;
+  encoder.send(frame.get());
+  encoder.send(nullptr);
+  const PacketPtr packet = make_packet();
+  return encoder.receive(*packet) && set_pic_struct(*packet, 0);
+}
+
 // For a decoder that looks at the first picture.
-DecoderSettings probing_settings(const JobConfig& config, const Input& input, JobPlan& plan) {
+DecoderSettings probing_settings(const JobConfig& config, const Input& input,
+                                 const ContainerCropping& shown, JobPlan& plan) {
   DecoderSettings& settings = plan.decoder;
   settings.interlaced = parse_interlaced(config.interlaced);
   settings.refuse_resized = config.refuse_resized;
   settings.matrix = parse_matrix(config.color_matrix);
+  settings.cropping = shown.cropping;
+  if (shown.senseless)
+    plan.warnings.push_back(
+        "the container tells a cropping that leaves nothing of the pictures, or that reaches "
+        "beyond them: ignored");
   if (config.apply_rotation) {
     const AVStream& stream = input.stream(input.video_index());
     const std::optional<Orientation> orientation = orientation_of(stream);
@@ -72,7 +92,8 @@ DecoderSettings probing_settings(const JobConfig& config, const Input& input, Jo
 }
 
 // From a decoder that has handed out its first picture.
-void describe_source(const Input& input, const Decoder& decoder, JobPlan& plan) {
+void describe_source(const Input& input, const Decoder& decoder, const ContainerCropping& shown,
+                     JobPlan& plan) {
   const AVStream& stream = input.stream(input.video_index());
   const AVFrame& first = *decoder.first_frame();
   const auto source_pixels = static_cast<AVPixelFormat>(first.format);
@@ -105,8 +126,8 @@ void describe_source(const Input& input, const Decoder& decoder, JobPlan& plan) 
     plan.warnings.push_back("the source's " + joined(lost) +
                             " metadata changes from picture to picture and fits none but the "
                             "source's: left out; what holds for the whole film is kept");
-  const AVRational sar =
-      stream.sample_aspect_ratio.num > 0 ? stream.sample_aspect_ratio : first.sample_aspect_ratio;
+  const AVRational sar = shown.aspect.value_or(
+      stream.sample_aspect_ratio.num > 0 ? stream.sample_aspect_ratio : first.sample_aspect_ratio);
   if (sar.num > 0 && sar.den > 0)
     encoder.sample_aspect_ratio = orientation.transposed ? av_inv_q(sar) : sar;
   if (decoder.met_interlaced() && plan.decoder.interlaced == Interlaced::kDeinterlace)
@@ -134,13 +155,14 @@ Reading plan_reading(const Input& input, const PlanningTick& tick, const StopFla
   plan.decoder.unique_times = index.unique_times;
   plan.decoder.nominal_duration =
       std::max<std::int64_t>(1, av_rescale_q(1, av_inv_q(plan.frame_rate), stream.time_base));
-  Decoder first(path, probing_settings(plan.config, input, plan), stop);
+  const ContainerCropping shown = container_cropping(input);
+  Decoder first(path, probing_settings(plan.config, input, shown, plan), stop);
   if (!first.next())
     throw Error(ErrorKind::kInput,
                 "not one picture of '" + path + "' can be decoded" +
                     (first.damage_words().empty() ? "" : " (FFmpeg: " + first.damage_words() + ")"),
                 path);
-  describe_source(input, first, plan);
+  describe_source(input, first, shown, plan);
   plan.decoder.bits_per_pixel =
       index.bits_per_pixel(plan.source_format.width, plan.source_format.height);
   return {std::move(index), std::move(first)};
@@ -223,6 +245,21 @@ void describe_output(const PlaneFormat& enhanced, JobPlan& plan) {
   if (encoder.format != source && config.pixel_format.empty())
     plan.warnings.push_back(config.video_codec + " has no " + name(source) + ": the output is " +
                             name(encoder.format));
+}
+
+void plan_telecine(const Input& input, JobPlan& plan) {
+  if (!is_soft_telecine(input)) return;
+  EncoderSettings& encoder = plan.encoder;
+  const bool h264 = encoder.codec == "h264";
+  encoder.pic_struct = h264;
+  if (h264 && can_be_marked(encoder, plan.output_format)) return;
+  encoder.pic_struct = false;
+  plan.warnings.push_back(
+      "the source marks pictures whose fields a display is to show again (soft telecine): the "
+      "marks are left out, since " +
+      (h264 ? "the options of the encoder leave no room for them"
+            : encoder.codec + " as it is encoded here has none; h264 keeps them") +
+      "; the pictures' times stay");
 }
 
 }  // namespace streamvsr

@@ -18,6 +18,10 @@ struct Reading {
 Reading plan_reading(const Input& input, const PlanningTick& tick, const StopFlag& stop,
                      JobPlan& plan);
 
+// Of a plan whose output is described: whether the encoder marks the pictures of which a display is
+// to show fields again, and what a user should know where it cannot.
+void plan_telecine(const Input& input, JobPlan& plan);
+
 // The encoder's settings, for pictures that describe_source() described, enhanced to this format.
 void describe_output(const PlaneFormat& enhanced, JobPlan& plan);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "media/reencode.h"
+#include "media/telecine.h"
 #include "pipeline/space.h"
 
 namespace streamvsr {
@@ -61,7 +62,7 @@ SegmentEncoder::Waiting SegmentEncoder::prepared(SourcePicture picture) {
   frame->chroma_location = plan_.encoder.chroma_location;
   frame->sample_aspect_ratio = plan_.encoder.sample_aspect_ratio;
   mark_plain_frame(*frame);
-  return {std::move(frame), picture.duration * ticks};
+  return {std::move(frame), picture.duration * ticks, picture.pic_struct};
 }
 
 void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment, PacketSink& out) {
@@ -86,7 +87,7 @@ void SegmentEncoder::feed(Waiting picture, const bool last_in_segment, PacketSin
   const std::int64_t pts = picture.frame->pts;
   if (!first_pts_) first_pts_ = pts;
   pts_.push_back(pts);
-  durations_[pts] = picture.duration;
+  told_[pts] = {picture.duration, picture.pic_struct};
   if (rate_) {
     places_.emplace(pts, static_cast<std::size_t>(segment_.frames++));
     if (rate_curve(plan_.encoder.codec)->steerable) encoder_->set_crf(rate_->crf());
@@ -185,9 +186,11 @@ void SegmentEncoder::receive(PacketSink& out) {
     packet->dts = last_dts_ = next_dts();
     if (packet->pts < packet->dts)
       throw Error(ErrorKind::kInternal, "the encoder reorders frames further than it said");
-    const auto duration = durations_.find(packet->pts);
-    packet->duration = duration != durations_.end() ? duration->second : nominal_duration();
-    if (duration != durations_.end()) durations_.erase(duration);
+    const auto found = told_.find(packet->pts);
+    const Told told = found != told_.end() ? found->second : Told{nominal_duration()};
+    if (found != told_.end()) told_.erase(found);
+    packet->duration = told.duration;
+    if (told.pic_struct != 0 && plan_.encoder.pic_struct) set_pic_struct(*packet, told.pic_struct);
     packet->stream_index = video_output_;
     packet->pos = -1;
     if (!rate_) {
@@ -353,15 +356,16 @@ bool SegmentEncoder::reencode_run(const std::size_t run, const std::int64_t most
 // Puts packets of the same pictures in the place of others.
 void SegmentEncoder::replace(const std::span<PacketPtr> packets, std::vector<PacketPtr> smaller) {
   held_bytes_ -= bytes_of(packets);
-  std::map<std::int64_t, std::int64_t> durations;
-  for (const PacketPtr& packet : packets) durations[packet->pts] = packet->duration;
+  std::map<std::int64_t, const AVPacket*> before;
+  for (const PacketPtr& packet : packets) before[packet->pts] = packet.get();
   for (std::size_t i = 0; i < packets.size(); ++i) {
     PacketPtr& packet = smaller[i];
     packet->dts = packets[i]->dts;
-    const auto same = durations.find(packet->pts);
-    if (same == durations.end() || packet->pts < packet->dts)
+    const auto same = before.find(packet->pts);
+    if (same == before.end() || packet->pts < packet->dts)
       throw Error(ErrorKind::kInternal, "encoded again, packets have other times");
-    packet->duration = same->second;
+    packet->duration = same->second->duration;
+    if (plan_.encoder.pic_struct) copy_pic_struct(*same->second, *packet);
     packet->stream_index = video_output_;
     packet->pos = -1;
   }

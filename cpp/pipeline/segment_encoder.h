@@ -90,6 +90,12 @@ class SegmentEncoder {
   struct Waiting {
     FramePtr frame;
     std::int64_t duration = 0;
+    int pic_struct = 0;
+  };
+  // What a packet is told of its picture.
+  struct Told {
+    std::int64_t duration = 0;
+    int pic_struct = 0;
   };
   struct Run {
     std::size_t begin = 0;  // its place in held_
@@ -126,7 +132,7 @@ class SegmentEncoder {
   std::int64_t packets_ = 0;      // handed out, of the whole film
   std::optional<std::int64_t> first_pts_;
   std::int64_t last_dts_;
-  std::map<std::int64_t, std::int64_t> durations_;  // of frames in the encoder, by pts
+  std::map<std::int64_t, Told> told_;  // of frames in the encoder, by pts
 
   // Under a disk budget, of the open segment:
   std::optional<RateControl> rate_;

@@ -144,7 +144,7 @@ class StreamInfo:
     @property
     def width(self) -> int:
         """
-        samples, before rotation; 0 without pictures
+        samples, before the container's cropping and rotation; 0 without pictures
         """
 
 class ChapterInfo:

@@ -70,6 +70,27 @@ def test_short_clips(tmp_path: Path, container: str, frames: int) -> None:
     assert numbers(target) == list(range(frames))
 
 
+@pytest.mark.parametrize("seconds", [0.5, 0.7, 10])
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_pictures_of_any_length_keep_their_times(
+    tmp_path: Path, codec: str, seconds: float
+) -> None:
+    """Also the first ones of MP4's fragments, and where pictures are reordered."""
+    clip = tmp_path / "in.mkv"
+    run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=96x64:r=25", "-frames:v", "70",
+         "-vf", "settb=1/1000,setpts=40*N+mod(N*N*17\\,30)", "-fps_mode", "passthrough",
+         "-enc_time_base", "1:1000", "-c:v", "libx264", "-preset", "ultrafast", clip]
+    )  # fmt: skip
+    target = tmp_path / "out.mp4"
+    streamvsr.upscale(
+        clip, target, model="nearest", encoder_preset="veryfast", codec=codec,
+        segment_seconds=seconds,
+    )  # fmt: skip
+    assert len(set(frame_times(clip))) == 70
+    assert frame_times(target) == frame_times(clip)
+
+
 @pytest.mark.parametrize("size", [(32, 4), (33, 5), (66, 48), (48, 33)])
 def test_small_and_odd_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
     width, height = size
