@@ -58,6 +58,12 @@ DiskBudget plan_budget(const BudgetBasis& basis, const SourceIndex& index,
                     " is lossless: its size cannot be held within a disk budget; choose "
                     "another codec, or lift the budget with disk_ratio=None "
                     "(--disk-ratio none)");
+  // x264 opens another profile for it, whose parameter sets no coarser segment shares.
+  if (basis.codec == "h264" && basis.crf == 0.0 && basis.depth == 8)
+    throw Error(ErrorKind::kConfig,
+                "crf 0 is lossless in h264 of 8 bits: its size cannot be held within a disk "
+                "budget; ask for crf 1 or more, or lift the budget with disk_ratio=None "
+                "(--disk-ratio none)");
   const auto frames = static_cast<double>(index.packets.size());
   const double input = static_cast<double>(basis.input_bytes);
   const double others = std::max(0.0, input - static_cast<double>(index.total_bytes)) +

@@ -24,6 +24,7 @@ struct BudgetBasis {
   double audio_packets = 0.0;    // of all copied sound, a second
   int streams = 1;               // of the output
   int source_width = 0, source_height = 0;
+  int depth = 8;  // of the output, bits
 };
 
 // What one segment may take, and what is known of its frames. Spans point into the DiskBudget.

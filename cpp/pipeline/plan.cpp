@@ -228,6 +228,7 @@ BudgetBasis budget_basis(const JobPlan& plan, const Input& input) {
   basis.crf = plan.encoder.crf;
   basis.width = plan.output_format.width;
   basis.height = plan.output_format.height;
+  basis.depth = plan.output_format.depth;
   basis.source_width = plan.source_format.width;
   basis.source_height = plan.source_format.height;
   basis.input_bytes = avio_size(input.format().pb);

@@ -211,6 +211,14 @@ def test_another_rate_control_is_refused(tmp_path: Path, options: dict[str, str]
     streamvsr.upscale(clip, tmp_path / "out.mp4", **free, encoder_options=options)
 
 
+def test_a_lossless_crf_is_refused(tmp_path: Path) -> None:
+    clip = noisy(tmp_path / "in.mkv", 30)
+    target = tmp_path / "out.mp4"
+    with pytest.raises(errors.ConfigError, match="crf 0 is lossless.*disk_ratio=None"):
+        streamvsr.upscale(clip, target, **FAST, crf=0)
+    streamvsr.upscale(clip, target, **{**FAST, "disk_ratio": None}, crf=0)
+
+
 def test_the_command_line_says_where_it_was_bound(tmp_path: Path) -> None:
     clip = noisy(tmp_path / "in.mkv", 60)
     target = tmp_path / "out.mp4"

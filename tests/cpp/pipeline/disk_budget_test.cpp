@@ -99,6 +99,11 @@ TEST_CASE("no ratio, no limit; a lossless codec has no budget") {
   film.basis.ratio = 3.0;
   film.basis.codec = "ffv1";
   CHECK_THROWS_AS(plan_budget(film.basis, film.index, film.ends), Error);
+  film.basis.codec = "h264";
+  film.basis.crf = 0.0;
+  CHECK_THROWS_AS(plan_budget(film.basis, film.index, film.ends), Error);
+  film.basis.depth = 10;
+  CHECK(plan_budget(film.basis, film.index, film.ends).limited());
 }
 
 }  // namespace
