@@ -34,10 +34,9 @@ constexpr std::size_t kSettled = 24;
 // While the crf is as asked for, a need above the rest of the share is waited with: so many
 // halvings of it where all frames are still to come, fewer with each that is out.
 constexpr double kPatience = 0.15;
-// A rehearsal: a part of the frames. Where each packet may correct it few do; without, twelve
+// A rehearsal's frames, or all there are. Where each packet may correct it few do; without, twelve
 // foretold of SVT-AV1 a third to all of what four real clips took, 32 four fifths to all of three.
-constexpr std::int64_t kRehearsedPart = 4, kMostRehearsed = 12;
-constexpr std::int64_t kRehearsedOfRuns = 6, kMostRehearsedOfRuns = 32;
+constexpr std::size_t kMostRehearsed = 12, kMostRehearsedOfRuns = 32;
 // None where the guess would have to be wrong by this.
 constexpr double kNoDoubt = 8.0;
 constexpr double kNear = 0.4;  // halvings between a rehearsal's crf and the one chosen by it
@@ -163,9 +162,7 @@ double RateControl::rehearsed_weight(const std::size_t frames) const {
 
 std::size_t RateControl::rehearsal() const {
   if (kNoDoubt * task_.expected < aim_) return 0;
-  return std::clamp<std::size_t>(
-      static_cast<std::size_t>(task_.frames / (steerable_ ? kRehearsedPart : kRehearsedOfRuns)), 1,
-      most_rehearsed_);
+  return std::min(static_cast<std::size_t>(task_.frames), most_rehearsed_);
 }
 
 std::size_t RateControl::most_rehearsed(const RateCurve& curve) {
@@ -199,6 +196,7 @@ bool RateControl::rehearsed(const std::size_t frames, const std::int64_t key_byt
         std::exp2(certain * std::log2(found) +
                   (1.0 - certain) * std::log2(std::clamp(guess_, found, kMostGuessed * found)));
   }
+  if (static_cast<std::int64_t>(frames) >= task_.frames) aim_at(0.0);  // nothing is left to guess
   // Where packets correct it at once, a quiet beginning says as little of the rest as it takes of
   // it.
   learned_cost_ =
@@ -240,7 +238,9 @@ bool RateControl::off_course() const {
 }
 
 void RateControl::received(const std::size_t frame, const std::int64_t bytes, const bool key) {
-  if (steerable_ && packets_ == 0) aim_at(static_cast<double>(used_.size()));
+  if (const auto sent = static_cast<std::int64_t>(used_.size());
+      steerable_ && packets_ == 0 && sent < task_.frames)
+    aim_at(static_cast<double>(sent));
   bytes_ += static_cast<double>(bytes);
   left_weight_ = std::max(0.0, left_weight_ - weight(frame));
   ++packets_;
