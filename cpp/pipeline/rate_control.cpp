@@ -59,6 +59,7 @@ constexpr std::int64_t kLeastLastRun = 16;  // frames
 // lie in the encoder when it begins. With it 22 of 24 generated films used 90 % and more and five
 // were encoded again; with a fifth of it 23 and seven.
 constexpr double kBlindOfPrompt = 80.0;
+constexpr double kMostWorse = 1.5;  // halvings that a run is coarser than the mean before
 
 // Bytes around each frame, without the largest packet there: a source's key frame says nothing of
 // how hard its passage is.
@@ -268,7 +269,7 @@ void RateControl::run_ended() { choose(1e3, 1e3); }
 void RateControl::choose(const double upward, const double downward) {
   // Past the aim there is still something to have: the picture must not break off.
   const double to_come = left_weight_ / static_cast<double>(task_.frames);
-  const double aim = steerable_ ? aim_ * (1.0 - kReserve * to_come) : aim_;
+  const double aim = prompt_ ? aim_ * (1.0 - kReserve * to_come) : aim_;
   const double left = std::max(aim - bytes_, 0.002 * static_cast<double>(task_.share));
   const double need = learned_bytes_ / learned_cost_ * std::max(1.0, left_weight_) +
                       static_cast<double>(keys_left_) * key_;
@@ -276,7 +277,13 @@ void RateControl::choose(const double upward, const double downward) {
   const double patience = kPatience * halved_by_ * to_come;
   if (crf_ <= task_.least_crf && wanted < task_.least_crf + patience) wanted = task_.least_crf;
   const double next = std::clamp(wanted, crf_ - downward, crf_ + upward);
-  crf_ = std::clamp(std::round(next * kSteps) / kSteps, task_.least_crf, most_crf_);
+  // A run that the share has too little left for: rather than its picture breaking off, those
+  // before are encoded again with it.
+  const double most =
+      prompt_ && !steerable_ && !used_.empty()
+          ? std::min(most_crf_, std::max(task_.least_crf, mean_crf() + kMostWorse * halved_by_))
+          : most_crf_;
+  crf_ = std::clamp(std::round(next * kSteps) / kSteps, task_.least_crf, most);
 }
 
 double RateControl::mean_crf() const {
