@@ -269,7 +269,7 @@ void RateControl::run_ended() { choose(1e3, 1e3); }
 void RateControl::choose(const double upward, const double downward) {
   // Past the aim there is still something to have: the picture must not break off.
   const double to_come = left_weight_ / static_cast<double>(task_.frames);
-  const double aim = prompt_ ? aim_ * (1.0 - kReserve * to_come) : aim_;
+  const double aim = steerable_ ? aim_ * (1.0 - kReserve * to_come) : aim_;
   const double left = std::max(aim - bytes_, 0.002 * static_cast<double>(task_.share));
   const double need = learned_bytes_ / learned_cost_ * std::max(1.0, left_weight_) +
                       static_cast<double>(keys_left_) * key_;
