@@ -280,7 +280,7 @@ void RateControl::choose(const double upward, const double downward) {
   // A run that the share has too little left for: rather than its picture breaking off, those
   // before are encoded again with it.
   const double most =
-      prompt_ && !steerable_ && !used_.empty()
+      !steerable_ && !used_.empty()
           ? std::min(most_crf_, std::max(task_.least_crf, mean_crf() + kMostWorse * halved_by_))
           : most_crf_;
   crf_ = std::clamp(std::round(next * kSteps) / kSteps, task_.least_crf, most);

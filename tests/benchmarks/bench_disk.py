@@ -166,8 +166,8 @@ def beside(reference: Path, folder: Path, codec: str, wanted: int, seconds: floa
             limit = ["-b:v", str(rate)]
         quiet = ["-x265-params", "log-level=none"] if codec == "hevc" else []
         run(
-            ["ffmpeg", "-v", "error", "-y", "-i", reference, "-c:v", ENCODERS[codec], "-preset",
-             PRESETS[codec], "-g", "9999", *limit, *quiet, path]
+            ["ffmpeg", "-v", "error", "-y", "-i", reference, "-vsync", "passthrough", "-c:v",
+             ENCODERS[codec], "-preset", PRESETS[codec], "-g", "9999", *limit, *quiet, path]
         )  # fmt: skip
         size = video_bytes(path)
         if abs(size / wanted - 1) < nearest:
