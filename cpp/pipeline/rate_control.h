@@ -60,6 +60,7 @@ class RateControl {
   double weight(std::size_t frame) const;
   double rehearsed_weight(std::size_t frames) const;
   double at(double crf) const;
+  void aim_at(double blind);
   void plan_runs();
   bool off_course() const;
   void choose(double upward, double downward);

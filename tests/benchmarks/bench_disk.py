@@ -2,7 +2,7 @@
 
     python tests/benchmarks/bench_disk.py [NAME...] [--films 30] [--clips FOLDER]
                               [--codecs h264 hevc av1] [--size 480x270] [--part 0.6]
-                              [--rate-control]
+                              [--rate-control] [--seconds 10]
 
 Films are generated: pictures of very different content and bitrate, eight seconds each. Every one
 is enlarged (nearest) twice: without a budget, and with a disk_ratio that leaves the video about
@@ -12,8 +12,9 @@ might have the video took, where it was bound.
 
 --rate-control also encodes the same enlarged frames by FFmpeg with the same encoder and preset
 under its own limit (x264 and x265: crf with maxrate and bufsize of two seconds; SVT-AV1: variable
-bitrate), searched until the video's size is ours within 1 %, and compares PSNR-Y and, where an
-ffmpeg with libvmaf is found, VMAF; ours minus the other's, dB and points.
+bitrate), searched until the video's size is ours within 1 %, or the nearest of seven, and compares
+PSNR-Y and, where an ffmpeg with libvmaf is found, VMAF; ours minus the other's, dB and points.
+--seconds takes no more than so much of each clip.
 """
 
 from __future__ import annotations
@@ -75,13 +76,13 @@ def ballast(folder: Path) -> list[str]:
     return ["-attach", str(path), "-metadata:s:t", "mimetype=application/octet-stream"]
 
 
-def with_ballast(clip: Path, folder: Path) -> Path:
+def with_ballast(clip: Path, folder: Path, seconds: float = 1e6) -> Path:
     """The clip's pictures with the attachment; the clip where Matroska cannot hold its packets."""
     path = folder / f"{clip.stem}.mkv"
     try:
         run(
-            ["ffmpeg", "-v", "error", "-i", clip, "-map", "0:v:0", "-c", "copy", *ballast(folder),
-             path]
+            ["ffmpeg", "-v", "error", "-i", clip, "-t", str(seconds), "-map", "0:v:0", "-c", "copy",
+             *ballast(folder), path]
         )  # fmt: skip
     except AssertionError:
         return clip
@@ -103,7 +104,7 @@ class Held:
 def options_for(codec: str) -> dict[str, Any]:
     return {
         "model": "nearest", "codec": codec, "encoder_preset": PRESETS[codec], "overwrite": True,
-        "resume": False, "segment_seconds": 10.0, "streams": ("v",),
+        "resume": False, "segment_seconds": 10.0, "streams": ("v",), "max_memory_mb": 4096,
     }  # fmt: skip
 
 
@@ -142,7 +143,10 @@ def video_bytes(path: Path) -> int:
 
 def quality(path: Path, reference: Path) -> tuple[float, float]:
     """PSNR-Y, dB, and VMAF (0 where there is no program for it)."""
-    found = streamvsr.compare(path, reference)
+    try:
+        found = streamvsr.compare(path, reference, metrics=["psnr", "vmaf"])
+    except streamvsr.errors.MissingToolError:
+        found = streamvsr.compare(path, reference, metrics=["psnr"])
     vmaf = found.metrics.get("vmaf")
     return (
         found.metrics["psnr"].overall["y"],
@@ -153,26 +157,26 @@ def quality(path: Path, reference: Path) -> tuple[float, float]:
 def beside(reference: Path, folder: Path, codec: str, wanted: int, seconds: float) -> Path:
     """The same frames under the encoder's own limit, at the same size within 1 %."""
     path = folder / f"own_{codec}.mkv"
-    low, high = 0.2 * wanted, 4.0 * wanted
-    best, nearest = 0.0, 1e9
-    for attempt in range(9):
-        target = (low * high) ** 0.5 if attempt < 8 else best
+    best = folder / f"best_{codec}.mkv"
+    target, nearest = float(wanted), 1e9
+    for _ in range(7):
         rate = max(1000, int(8 * target / seconds))
         limit = ["-crf", str(CRF[codec]), "-maxrate", str(rate), "-bufsize", str(2 * rate)]
         if codec == "av1":
             limit = ["-b:v", str(rate)]
         quiet = ["-x265-params", "log-level=none"] if codec == "hevc" else []
         run(
-            ["ffmpeg", "-v", "error", "-y", "-i", reference, "-c:v", ENCODERS[codec], "-preset",
-             PRESETS[codec], "-g", "9999", *limit, *quiet, path]
+            ["ffmpeg", "-v", "error", "-y", "-i", reference, "-vsync", "passthrough", "-c:v",
+             ENCODERS[codec], "-preset", PRESETS[codec], "-g", "9999", *limit, *quiet, path]
         )  # fmt: skip
         size = video_bytes(path)
         if abs(size / wanted - 1) < nearest:
-            best, nearest = target, abs(size / wanted - 1)
-        if abs(size / wanted - 1) < 0.01:
+            nearest = abs(size / wanted - 1)
+            path.replace(best)
+        if nearest < 0.01:
             break
-        low, high = (target, high) if size < wanted else (low, target)
-    return path
+        target *= min(3.0, max(0.3, wanted / size))
+    return best
 
 
 def compare(source: Path, folder: Path, codec: str, held: Held) -> tuple[float, float]:
@@ -180,14 +184,15 @@ def compare(source: Path, folder: Path, codec: str, held: Held) -> tuple[float, 
     frames = folder / "frames.mkv"
     streamvsr.upscale(
         source, frames, model="nearest", codec="ffv1", disk_ratio=None, overwrite=True,
-        resume=False, streams=("v",),
+        resume=False, streams=("v",), max_memory_mb=4096,
     )  # fmt: skip
     seconds = float(ffprobe(held.output)["format"]["duration"])
     own = beside(frames, folder, codec, video_bytes(held.output), seconds)
     ours, theirs = quality(held.output, frames), quality(own, frames)
     print(
         f"    {video_bytes(held.output)} bytes, own {video_bytes(own)}: PSNR-Y {ours[0]:.2f} / "
-        f"{theirs[0]:.2f}, VMAF {ours[1]:.2f} / {theirs[1]:.2f}"
+        f"{theirs[0]:.2f}, VMAF {ours[1]:.2f} / {theirs[1]:.2f}",
+        flush=True,
     )
     return ours[0] - theirs[0], ours[1] - theirs[1]
 
@@ -202,6 +207,7 @@ def main() -> int:
     parser.add_argument("--codecs", nargs="+", default=["h264", "hevc", "av1"])
     parser.add_argument("--part", type=float, default=0.6)
     parser.add_argument("--rate-control", action="store_true")
+    parser.add_argument("--seconds", type=float, default=1e6, help="of each clip, at most")
     o = parser.parse_args()
     uses: dict[str, list[float]] = {codec: [] for codec in o.codecs}
     gains: dict[str, list[tuple[float, float]]] = {codec: [] for codec in o.codecs}
@@ -211,7 +217,9 @@ def main() -> int:
         clips = sorted(p for p in o.clips.iterdir() if p.is_file()) if o.clips else []
         sources = [make_film(folder, n, o.size) for n in range(o.films)]
         sources += [
-            with_ballast(clip, folder) for clip in clips if not o.names or clip.name in o.names
+            with_ballast(clip, folder, o.seconds)
+            for clip in clips
+            if not o.names or clip.name in o.names
         ]
         for source in sources:
             for codec in o.codecs:
