@@ -10,8 +10,7 @@ namespace streamvsr {
 
 namespace {
 
-static_assert(flow::kPatch == STREAMVSR_TORCH_PATCH && MotionField::kCell == STREAMVSR_TORCH_CELL &&
-              MotionField::kUnit == STREAMVSR_TORCH_UNIT);
+static_assert(flow::kPatch == STREAMVSR_TORCH_PATCH && MotionField::kCell == STREAMVSR_TORCH_CELL);
 
 std::vector<streamvsr_torch_gray> levels_of(const GrayPyramid& picture) {
   constexpr int kBorder = GrayPlane::kBorder;
@@ -38,15 +37,6 @@ streamvsr_torch_flow_rules rules() {
   rules.bell = bell().data();
   rules.alike = flow::kAlike;
   rules.staying = flow::kStaying;
-  rules.noise = flow::kNoise;
-  rules.smoothness = flow::kSmoothness;
-  rules.parting = flow::kParting;
-  rules.held = flow::kHeld;
-  rules.correction = flow::kCorrection;
-  rules.rounds = flow::kRounds;
-  rules.radius = flow::kRadius;
-  rules.least_pull = flow::kLeastPull;
-  rules.least_determinant = flow::kLeastDeterminant;
   return rules;
 }
 
@@ -54,40 +44,26 @@ streamvsr_torch_flow_rules rules() {
 
 MotionField DeviceFlow::find(const GrayPyramid& now, const GrayPyramid& before, const int finest,
                              const Parallel&, const int coarsest) {
-  const auto searched = searched_levels(now, finest, coarsest);
-  if (!searched) return {now.full().width(), now.full().height()};
-  return search(now, before, *searched, false);
-}
-
-MotionField DeviceFlow::find_refined(const GrayPyramid& now, const GrayPyramid& before,
-                                     const Parallel& parallel) {
-  const auto searched = searched_levels(now, 0, GrayPyramid::kMostLevels);
-  // Too small for a search, but refined all the same: a few cells, not worth the way.
-  if (!searched) return FlowFinder::find_refined(now, before, parallel);
-  return search(now, before, *searched, true);
-}
-
-MotionField DeviceFlow::search(const GrayPyramid& now, const GrayPyramid& before,
-                               const SearchedLevels& searched, const bool refines) {
   const GrayPlane& full = now.full();
+  const auto searched = searched_levels(now, finest, coarsest);
+  if (!searched) return {full.width(), full.height()};
   prepare(full.width(), full.height());
   const auto now_levels = levels_of(now);
   const auto before_levels = levels_of(before);
-  const GrayPlane& last = now.levels()[static_cast<std::size_t>(searched.last)];
+  const GrayPlane& last = now.levels()[static_cast<std::size_t>(searched->last)];
   const MotionField cells(last.width(), last.height());
   CellMotions motions(cells.columns, cells.rows);
   streamvsr_torch_flow flow{};
   const auto count = static_cast<std::int32_t>(now_levels.size());
   flow.now = {now.number(), now_levels.data(), count};
   flow.before = {before.number(), before_levels.data(), count};
-  flow.first = searched.first;
-  flow.last = searched.last;
-  flow.refines = refines ? 1 : 0;
+  flow.first = searched->first;
+  flow.last = searched->last;
   flow.rules = rules();
   flow.x = motions.x.data();
   flow.y = motions.y.data();
   engine_.find_flow(flow);
-  return spread(motions, searched.last, full);
+  return spread(motions, searched->last, full);
 }
 
 }  // namespace streamvsr

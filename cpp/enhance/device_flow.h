@@ -17,8 +17,6 @@ class DeviceFlow final : public FlowFinder {
   // Throws kMemory and kModel.
   MotionField find(const GrayPyramid& now, const GrayPyramid& before, int finest,
                    const Parallel& parallel, int coarsest) override;
-  MotionField find_refined(const GrayPyramid& now, const GrayPyramid& before,
-                           const Parallel& parallel) override;
   void prepare(const int width, const int height) override { engine_.prepare_flow(width, height); }
   std::size_t bytes(const int width, const int height) const override {
     return engine_.flow_bytes(width, height);
@@ -26,9 +24,6 @@ class DeviceFlow final : public FlowFinder {
   std::string describe() const override { return "flow by tensors on " + engine_.device(); }
 
  private:
-  MotionField search(const GrayPyramid& now, const GrayPyramid& before,
-                     const SearchedLevels& searched, bool refines);
-
   Engine& engine_;
 };
 

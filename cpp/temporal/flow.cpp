@@ -7,7 +7,6 @@
 #include "base/clones.h"
 #include "temporal/agree.h"
 #include "temporal/flow_constants.h"
-#include "temporal/refine.h"
 
 namespace streamvsr {
 
@@ -297,13 +296,6 @@ MotionField find_flow(const GrayPyramid& now, const GrayPyramid& before, const i
     coarser = std::move(level);
   }
   return spread(agreed(known(coarser), parallel), last, now.full());
-}
-
-MotionField FlowFinder::find_refined(const GrayPyramid& now, const GrayPyramid& before,
-                                     const Parallel& parallel) {
-  MotionField motion = find(now, before, 0, parallel);
-  refine(now.full(), before.full(), motion, parallel);
-  return motion;
 }
 
 FlowFinder& flow_by_loops() {

@@ -68,9 +68,6 @@ class FlowFinder {
   // As find_flow().
   virtual MotionField find(const GrayPyramid& now, const GrayPyramid& before, int finest,
                            const Parallel& parallel, int coarsest = GrayPyramid::kMostLevels) = 0;
-  // What find() finds at full size, then refine()d; both at once where that saves a way.
-  virtual MotionField find_refined(const GrayPyramid& now, const GrayPyramid& before,
-                                   const Parallel& parallel);
   // Makes ready for pictures of this size; throws kMemory where they cannot be worked on.
   virtual void prepare(int, int) {}
   // Bytes held for pictures of this size, beside what the loops would hold.

@@ -1,5 +1,5 @@
-// What the search for motion goes by, wherever it is computed: by the loops of flow.cpp, agree.cpp
-// and refine.cpp, and by tensors that are given these numbers (enhance/device_flow.cpp).
+// What the search for motion goes by, wherever it is computed: by the loops of flow.cpp and
+// agree.cpp, and by tensors that are given these numbers (enhance/device_flow.cpp).
 #pragma once
 
 #include "temporal/gray_pyramid.h"
@@ -30,17 +30,5 @@ inline constexpr float kDeviation = 2.5F;  // cells
 inline constexpr float kAlike = 0.5F;  // samples; ways that differ by more have nothing in common
 // Share of still cells around, from which a still one stays.
 inline constexpr float kStaying = 0.7F;
-
-// Refinement, in refine.cpp.
-inline constexpr float kNoise = 4.0F;       // codes; cells that fit worse count for less
-inline constexpr float kSmoothness = 3.5F;  // how hard neighbours pull
-inline constexpr float kParting = 0.05F;    // samples; from here on neighbours pull the less
-inline constexpr float kHeld = 10.0F;       // how hard a cell that has not moved is held
-inline constexpr int kCorrection = 2;       // samples, each way, from where the search ended
-inline constexpr int kRounds = 20;          // towards the balance
-inline constexpr float kRadius = 0.97F;     // of the rounds' matrix, about
-// What is divided by at least: a picture of a single cell has no neighbours, and may be flat.
-inline constexpr float kLeastPull = 1e-6F;
-inline constexpr float kLeastDeterminant = 1e-12F;
 
 }  // namespace streamvsr::flow

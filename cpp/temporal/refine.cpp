@@ -9,17 +9,22 @@
 #include <vector>
 
 #include "base/clones.h"
-#include "temporal/flow_constants.h"
 
 namespace streamvsr {
 
 namespace {
 
-using namespace flow;  // NOLINT: its constants
-
 constexpr int kCell = MotionField::kCell;
 constexpr int kUnit = MotionField::kUnit;
 constexpr int kRowsAtOnce = 16;  // of cells, in one piece of work
+
+constexpr float kNoise = 4.0F;       // codes; cells that fit worse count for less
+constexpr float kSmoothness = 3.5F;  // how hard neighbours pull
+constexpr float kBorder = 0.05F;     // samples; from here on neighbours pull the less
+constexpr float kHeld = 10.0F;       // how hard a cell that has not moved is held
+constexpr float kFarthest = 2.0F;    // samples, each way, from where the search ended
+constexpr int kRounds = 20;          // towards the balance
+constexpr float kRadius = 0.97F;     // of the rounds' matrix, about
 
 // One number a cell, with a border of a cell.
 class Field {
@@ -180,7 +185,7 @@ STREAMVSR_CLONES void couple_row(const Ways& ways, const int columns, const int 
   float* const right = balance.right.row(row);
   float* const down = balance.down.row(row);
   const auto pull = [](const float dx, const float dy) {
-    return kSmoothness / std::sqrt(dx * dx + dy * dy + kParting * kParting);
+    return kSmoothness / std::sqrt(dx * dx + dy * dy + kBorder * kBorder);
   };
   for (int i = 0; i + 1 < columns; ++i) right[i] = pull(x[i + 1] - x[i], y[i + 1] - y[i]);
   if (last_row) return;
@@ -197,9 +202,10 @@ void solve_row(const Pull& pull, const Ways& begin, const MotionField& motion, c
     const float xx = pull.xx.row(row)[i];
     const float xy = pull.xy.row(row)[i];
     const float yy = pull.yy.row(row)[i];
-    const float a = std::max(xx + all, kLeastPull);
-    const float c = std::max(yy + all, kLeastPull);
-    const float determinant = std::max(a * c - xy * xy, kLeastDeterminant);
+    // A picture of a single cell has no neighbours, and may be flat.
+    const float a = std::max(xx + all, 1e-6F);
+    const float c = std::max(yy + all, 1e-6F);
+    const float determinant = std::max(a * c - xy * xy, 1e-12F);
     balance.xx.row(row)[i] = c / determinant;
     balance.xy.row(row)[i] = -xy / determinant;
     balance.yy.row(row)[i] = a / determinant;
@@ -257,7 +263,7 @@ void balance_out(const Balance& balance, const int columns, const ByRows& by_row
 
 std::int16_t moved(const std::int16_t from, const float to) {
   const int units = static_cast<int>(std::lround(to * kUnit));
-  constexpr int kMost = kCorrection * kUnit;
+  constexpr int kMost = static_cast<int>(kFarthest) * kUnit;
   return static_cast<std::int16_t>(std::clamp(units, from - kMost, from + kMost));
 }
 

@@ -13,7 +13,6 @@ namespace streamvsr {
 // for are the ways at which all pulls are in balance. Differences count without their mean, as in
 // the search. Cells that have not moved are held where they are; afterwards what moves by a unit
 // has not moved either. Pictures of the motion's size.
-// model/torch/torch_refine.cpp does the same by tensors: what changes here must change there, too.
 void refine(const GrayPlane& now, const GrayPlane& before, MotionField& motion,
             const Parallel& parallel);
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/clones.h"
+#include "temporal/refine.h"
 
 namespace streamvsr {
 
@@ -157,8 +158,8 @@ Relation relate(const GrayPyramid& now, const GrayPyramid& before, const MotionS
   relation.reliable.assign(relation.motion.dx.size(), 1);
   MotionField& motion = relation.motion;
   if (search.flow) {
-    motion = search.finest == 0 ? finder.find_refined(now, before, parallel)
-                                : finder.find(now, before, search.finest, parallel);
+    motion = finder.find(now, before, search.finest, parallel);
+    if (search.finest == 0) refine(now.full(), before.full(), motion, parallel);
   } else {
     // How far a thing went does not matter, so nothing is looked for in the distance.
     const MotionField near = finder.find(now, before, 0, parallel, 0);

@@ -14,9 +14,6 @@
 #include <algorithm>
 #include <array>
 
-#include "model/torch/torch_gray.h"
-#include "model/torch/torch_refine.h"
-
 namespace streamvsr {
 
 namespace {
@@ -28,12 +25,31 @@ constexpr std::int64_t kPatch = STREAMVSR_TORCH_PATCH;
 constexpr std::int64_t kCell = STREAMVSR_TORCH_CELL;
 constexpr std::int64_t kInset = (kPatch - kCell) / 2;
 constexpr double kSamples = kPatch * kPatch;
-at::Tensor floats(const Gray& gray, const at::Tensor& corners, const std::int64_t side) {
-  return squares(gray, corners, side, at::kFloat);
+// Patches at a time: enough to keep a device busy, few enough for little memory.
+constexpr std::int64_t kPatches = 32768;
+
+// A level on the device.
+struct Gray {
+  at::Tensor samples;
+  std::int64_t width = 0, height = 0, border = 0;
+  std::int64_t stride() const { return width + 2 * border; }
+};
+
+at::Tensor count_to(const std::int64_t end, const at::Tensor& like) {
+  return at::arange(end, like.options().dtype(at::kInt));
+}
+
+// Squares of samples, (side, side, n), whose corners lie at these indices.
+at::Tensor squares(const Gray& gray, const at::Tensor& corners, const std::int64_t side) {
+  const at::Tensor along = count_to(side, corners);
+  const at::Tensor index = along.mul(gray.stride()).view({side, 1, 1}).add(along.view({side, 1}));
+  return gray.samples.index_select(0, index.add(corners).view(-1))
+      .to(at::kFloat)
+      .view({side, side, corners.size(0)});
 }
 
 at::Tensor inner(const at::Tensor& squares, const std::int64_t row, const std::int64_t column) {
-  return inner_square(squares, row, column, kPatch);
+  return squares.slice(0, row, row + kPatch).slice(1, column, column + kPatch);
 }
 
 // Sums over the samples of patches, (.., 8, 8, n) to (.., n).
@@ -50,6 +66,14 @@ at::Tensor difference(at::Tensor values, const at::Tensor& sum) {
   return total(values.sub_(sum.div(kSamples)).abs_()).div_(kSamples);
 }
 
+// Where patches are: corners without motion, samples of the level.
+struct Places {
+  at::Tensor x, y;  // whole numbers
+  at::Tensor index(const Gray& gray, const std::int64_t inset) const {
+    return y.add(gray.border - inset).mul_(gray.stride()).add_(x).add_(gray.border - inset);
+  }
+};
+
 struct Found {
   at::Tensor motion;  // (2, n): x and y
   at::Tensor error;   // (n)
@@ -58,7 +82,7 @@ struct Found {
 // Patches of a picture beside which others are put.
 struct Patches {
   Patches(const Gray& now, const Places& places) {
-    const at::Tensor around = floats(now, places.index(now, 1), kPatch + 2);
+    const at::Tensor around = squares(now, places.index(now, 1), kPatch + 2);
     samples = inner(around, 1, 1).contiguous();
     gradients = at::stack({inner(around, 1, 2).sub(inner(around, 1, 0)),
                            inner(around, 2, 1).sub(inner(around, 0, 1))})
@@ -81,14 +105,14 @@ at::Tensor seen_at(const Gray& before, const at::Tensor& x, const at::Tensor& y)
   const at::Tensor left = x.floor();
   const at::Tensor top = y.floor();
   const at::Tensor corners = Places{left.to(at::kInt), top.to(at::kInt)}.index(before, 0);
-  const at::Tensor around = floats(before, corners, kPatch + 1);
+  const at::Tensor around = squares(before, corners, kPatch + 1);
   const at::Tensor here = around.slice(1, 0, kPatch);
   const at::Tensor across = around.slice(1, 1, kPatch + 1).sub(here).mul_(x.sub(left)).add_(here);
   const at::Tensor above = across.slice(0, 0, kPatch);
   return across.slice(0, 1, kPatch + 1).sub(above).mul_(y.sub(top)).add_(above);
 }
 
-// Aligns patches, whose corners without motion are these, beginning at these motions.
+// Aligns patches, beginning at these motions.
 Found align(const Gray& now, const Gray& before, const Places& places, const at::Tensor& begin,
             const Rules& rules) {
   const Patches patches(now, places);
@@ -129,7 +153,7 @@ Found align(const Gray& now, const Gray& before, const Places& places, const at:
 // Mean differences of patches that stay where they are.
 at::Tensor staying(const Gray& now, const Gray& before, const Places& places) {
   const at::Tensor index = places.index(now, 0);
-  at::Tensor apart = floats(now, index, kPatch).sub_(floats(before, index, kPatch));
+  at::Tensor apart = squares(now, index, kPatch).sub_(squares(before, index, kPatch));
   const at::Tensor sum = total(apart);
   return difference(std::move(apart), sum);
 }
@@ -191,9 +215,9 @@ Cells search_level(const Gray& now, const Gray& before, const Cells* const coars
   const Found found{begin, at::empty_like(begin[0])};
   const at::Tensor stays = at::zeros_like(found.error, at::kBool);
   const at::Tensor same = at::zeros_like(stays);
-  for (std::int64_t from = 0; from < rows * columns; from += kAtOnce) {
+  for (std::int64_t from = 0; from < rows * columns; from += kPatches) {
     const auto part = [&](const at::Tensor& values) {
-      return values.slice(-1, from, std::min(from + kAtOnce, rows * columns));
+      return values.slice(-1, from, std::min(from + kPatches, rows * columns));
     };
     const Places places{part(all.x), part(all.y)};
     Found aligned = align(now, before, places, part(begin), rules);
@@ -297,12 +321,7 @@ void find_flow(TorchNetwork& model, const streamvsr_torch_flow& flow) {
   for (int level = flow.first; level >= flow.last; --level)
     cells = search_level(level_of(now, flow.now, level), level_of(before, flow.before, level),
                          level < flow.first ? &cells : nullptr, level == flow.last, flow.rules);
-  at::Tensor motion = agreed(cells, flow.rules);
-  cells = {};
-  if (flow.refines != 0) {
-    motion =
-        refined(level_of(now, flow.now, 0), level_of(before, flow.before, 0), motion, flow.rules);
-  }
+  const at::Tensor motion = agreed(cells, flow.rules);
   const std::array<std::int64_t, 2> size = {motion.size(1), motion.size(2)};
   const at::TensorOptions plain(at::kFloat);
   at::from_blob(flow.x, size, plain).copy_(motion[0]);
@@ -310,11 +329,10 @@ void find_flow(TorchNetwork& model, const streamvsr_torch_flow& flow) {
 }
 
 std::uint64_t flow_bytes(const std::int32_t width, const std::int32_t height) {
-  // Measured, and some more: while patches are at work, and while what was found is refined, which
-  // takes more than that cells agree.
+  // Measured, and some more: while patches are at work, and while cells agree.
   constexpr std::uint64_t kOfPatch = 2000;
   constexpr std::uint64_t kOfCell = 32;
-  constexpr std::uint64_t kOfRefining = 140;
+  constexpr std::uint64_t kOfAgreeing = 80;
   // Two pictures in all the sizes there may be, each with a border.
   constexpr std::uint64_t kBorders = 2 * 16;
   constexpr int kLevels = 6;
@@ -326,8 +344,8 @@ std::uint64_t flow_bytes(const std::int32_t width, const std::int32_t height) {
     return static_cast<std::uint64_t>((samples + kCell - 1) / kCell);
   };
   const std::uint64_t cells = along(width) * along(height);
-  const std::uint64_t patches = std::min<std::uint64_t>(cells, kAtOnce);
-  return pictures + std::max(kOfPatch * patches + kOfCell * cells, kOfRefining * cells);
+  const std::uint64_t patches = std::min<std::uint64_t>(cells, kPatches);
+  return pictures + std::max(kOfPatch * patches + kOfCell * cells, kOfAgreeing * cells);
 }
 
 }  // namespace streamvsr

@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything below changes in any way. */
-#define STREAMVSR_TORCH_VERSION 7u
+#define STREAMVSR_TORCH_VERSION 6u
 #define STREAMVSR_TORCH_SYMBOL "streamvsr_torch_table"
 
 /* What a call returns. */
@@ -176,20 +176,10 @@ typedef struct streamvsr_torch_flow_rules {
   const float* bell; /* reach + 1 */
   float alike;
   float staying;
-  float noise; /* of refinement, from here on */
-  float smoothness;
-  float parting;
-  float held;
-  int32_t correction;
-  int32_t rounds;
-  float radius;
-  float least_pull;
-  float least_determinant;
 } streamvsr_torch_flow_rules;
 
-/* Sides of patches and of the cells they lie around, samples; and units in a sample, of which
- * refined motion is a whole number. */
-enum { STREAMVSR_TORCH_PATCH = 8, STREAMVSR_TORCH_CELL = 4, STREAMVSR_TORCH_UNIT = 16 };
+/* Sides of patches and of the cells they lie around, samples. */
+enum { STREAMVSR_TORCH_PATCH = 8, STREAMVSR_TORCH_CELL = 4 };
 
 /* Motion between two pictures of one size, at least two patches wide and high, for the cells of a
  * level: where they were before, in its samples. */
@@ -198,7 +188,6 @@ typedef struct streamvsr_torch_flow {
   streamvsr_torch_pyramid before;
   int32_t first; /* level that the search begins with, >= last */
   int32_t last;
-  int32_t refines; /* 1: what was found is refined; of level 0 only, else 0 */
   streamvsr_torch_flow_rules rules;
   float* x; /* a value a cell of the last level, row by row */
   float* y;
