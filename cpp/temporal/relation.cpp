@@ -5,7 +5,6 @@
 #include <cstdlib>
 
 #include "base/clones.h"
-#include "temporal/refine.h"
 
 namespace streamvsr {
 
@@ -159,7 +158,6 @@ Relation relate(const GrayPyramid& now, const GrayPyramid& before, const MotionS
   MotionField& motion = relation.motion;
   if (search.flow) {
     motion = finder.find(now, before, search.finest, parallel);
-    if (search.finest == 0) refine(now.full(), before.full(), motion, parallel);
   } else {
     // How far a thing went does not matter, so nothing is looked for in the distance.
     const MotionField near = finder.find(now, before, 0, parallel, 0);

@@ -16,9 +16,12 @@ namespace {
 // Codes of 8 bits. What a picture's noise is taken to be, whatever is measured.
 constexpr float kLeastNoise = 1.0F;
 constexpr float kMostNoise = 4.0F;
-// Trust in a cell falls to nothing between so many times the noise and twice as many: much is left
-// by what the codec misplaced.
-constexpr float kTrusted = 6.0F;
+// Trust in a cell falls to nothing between so many times the noise and twice as many: of slow
+// things much is left by what the codec misplaced, of fast ones by what the search did not find.
+constexpr float kTrustedSlow = 6.0F;
+constexpr float kTrustedFast = 2.0F;
+constexpr float kSlow = 1.0F;  // samples from one picture to the next
+constexpr float kFast = 3.0F;
 // And between such mean differences: noise has none, a change of light has nothing else.
 constexpr float kSameLight = 2.0F;
 constexpr float kOtherLight = 5.0F;
@@ -40,12 +43,18 @@ float noise_of(const CellDifferences& left) {
   return std::clamp(static_cast<float>(bin + 1) / 16.0F, kLeastNoise, kMostNoise);
 }
 
-// How far each cell of an earlier picture shows the same thing, 0..1.
-std::vector<float> trust(const CellDifferences& left, const std::vector<std::uint8_t>& reliable) {
-  const float trusted = kTrusted * noise_of(left);
+// How far each cell of an earlier picture, so many pictures ago, shows the same thing, 0..1.
+std::vector<float> trust(const CellDifferences& left, const MotionField& motion,
+                         const std::size_t pictures, const std::vector<std::uint8_t>& reliable) {
+  const float noise = noise_of(left);
+  const float unit = 1.0F / static_cast<float>(MotionField::kUnit * pictures);
   std::vector<float> all(reliable.size());
   for (std::size_t cell = 0; cell < all.size(); ++cell) {
     if (reliable[cell] == 0) continue;
+    const auto dx = static_cast<float>(motion.dx[cell]);
+    const auto dy = static_cast<float>(motion.dy[cell]);
+    const float slow = falling(std::sqrt(dx * dx + dy * dy) * unit, kSlow, kFast);
+    const float trusted = noise * (kTrustedFast + slow * (kTrustedSlow - kTrustedFast));
     all[cell] = falling(left.absolute[cell], trusted, 2.0F * trusted) *
                 falling(std::abs(left.mean[cell]), kSameLight, kOtherLight);
   }
@@ -107,14 +116,14 @@ Planes Stabilizer::steady(Planes enhanced, const int scale, const Parallel& para
     if (!(earlier->format() == now.enhanced->format())) break;
     if (k == 1) {
       motions.push_back(now.relation.motion);
-      trusts.push_back(trust(now.relation.left, reliable));
+      trusts.push_back(trust(now.relation.left, motions.back(), k, reliable));
       continue;
     }
     motions.push_back(motions.back());
     chain(motions.back(), reliable, after.relation);
     const CellDifferences left =
         differences(now.gray->full(), seen_[k].gray->full(), motions.back(), parallel);
-    trusts.push_back(trust(left, reliable));
+    trusts.push_back(trust(left, motions.back(), k, reliable));
   }
   if (trusts.empty()) return now.enhanced->clone();
 
@@ -147,10 +156,10 @@ Planes Stabilizer::steady(Planes enhanced, const int scale, const Parallel& para
 std::size_t Stabilizer::bytes(const PlaneFormat& source, const PlaneFormat& enhanced) const {
   const auto window = static_cast<std::size_t>(settings_.on() ? settings_.window : 1);
   const std::size_t cells = MotionField(source.width, source.height).dx.size();
-  // By cell: motion and trust of every picture held, and while one is worked on, patches, or the
-  // equations of their refinement.
+  // By cell: motion and trust of every picture held, and while one is worked on, patches and
+  // differences.
   constexpr std::size_t kHeld = 16;
-  constexpr std::size_t kWorking = 144;
+  constexpr std::size_t kWorking = 112;
   return window * (GrayPyramid::bytes(source.width, source.height) + kHeld * cells) +
          kWorking * cells + (settings_.on() ? window * planes_bytes(enhanced) : 0);
 }
