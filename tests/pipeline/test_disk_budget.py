@@ -214,7 +214,7 @@ def test_another_rate_control_is_refused(tmp_path: Path, options: dict[str, str]
 def test_a_lossless_crf_is_refused(tmp_path: Path) -> None:
     clip = noisy(tmp_path / "in.mkv", 30)
     target = tmp_path / "out.mp4"
-    with pytest.raises(errors.ConfigError, match="crf 0 is lossless.*disk_ratio=None"):
+    with pytest.raises(errors.ConfigError, match=r"crf 0 is lossless.*disk_ratio=None"):
         streamvsr.upscale(clip, target, **FAST, crf=0)
     streamvsr.upscale(clip, target, **{**FAST, "disk_ratio": None}, crf=0)
 
