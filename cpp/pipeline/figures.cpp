@@ -1,8 +1,7 @@
 // What a job says of itself while it runs.
-#include <malloc.h>
-
 #include <algorithm>
 
+#include "base/heap.h"
 #include "pipeline/job.h"
 
 namespace streamvsr {
@@ -54,9 +53,7 @@ Progress Job::progress() const {
 void Job::spare_memory() {
   shared_->source.limit(planes_bytes(plan_.source_format));
   shared_->enhanced.limit(planes_bytes(plan_.enhanced_format));
-#if defined(__GLIBC__)
-  ::malloc_trim(0);
-#endif
+  trim_heap();
 }
 
 }  // namespace streamvsr

@@ -2,6 +2,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/heap.h"
 #include "media/finish_in_place.h"
 #include "media/part_writer.h"
 #include "pipeline/space.h"
@@ -154,6 +155,8 @@ class Writer final : private PacketSink {
     checkpoint_.source = mark;
     checkpoint_.video = encoder_.mark();
     save();
+    // Its encoders' threads are gone, and the next ones may find other heaps.
+    trim_heap();
   }
 
   // Durable before the checkpoint says so.
