@@ -21,10 +21,10 @@ struct CodecChoice {
 // Curves, over 10 s of animation at 720p: x264 veryfast halves every 4.7 steps from 18 to 28 and
 // every 5.9 above, x265 every 4.2 (ultrafast) and 4.6 (fast) from 20 to 29, SVT-AV1 every 9 to 11
 // from 20 to 44; at 18, 20 and 25 they take 1 : 0.4 to 0.63 : 0.42.
-constexpr CodecChoice kCodecs[] = {{"h264", "libx264", 18.0, {5.0, 51.0, 1.0, true, true, 46.0}},
-                                   {"hevc", "libx265", 20.0, {4.4, 51.0, 0.55, false, true, 0.0}},
-                                   {"av1", "libsvtav1", 25.0, {9.5, 63.0, 0.42, false, false, 0.0}},
-                                   {"ffv1", "ffv1", -1.0, {1.0, 0.0, 1.0, false, false, 0.0}}};
+constexpr CodecChoice kCodecs[] = {{"h264", "libx264", 18.0, {5.0, 51.0, 1.0, true, 46.0}},
+                                   {"hevc", "libx265", 20.0, {4.4, 51.0, 0.55, false, 0.0}},
+                                   {"av1", "libsvtav1", 25.0, {9.5, 63.0, 0.42, false, 0.0}},
+                                   {"ffv1", "ffv1", -1.0, {1.0, 0.0, 1.0, false, 0.0}}};
 // SVT-AV1 numbers its presets; those that take about as long as x264's.
 constexpr std::pair<const char*, const char*> kSvtPresets[] = {
     {"ultrafast", "12"}, {"superfast", "11"}, {"veryfast", "10"}, {"faster", "9"},

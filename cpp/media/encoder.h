@@ -47,7 +47,6 @@ struct RateCurve {
   double most;       // the largest crf
   double relative;   // bytes at the default crf, h264's being 1
   bool steerable;    // the crf may be changed from frame to frame
-  bool prompt;       // packets come out a fixed number of frames after theirs were given
   double blind;      // frames that it looks ahead by, usually; where steerable
 };
 // Null for a lossless codec.

@@ -54,6 +54,10 @@ struct DiskBudget {
         std::clamp(static_cast<double>(picture_bytes) * segment_frames * kPart, 1.0 * (1 << 20),
                    64.0 * (1 << 20)));
   }
+  // And of those of its draft.
+  static std::size_t draft_bytes(const std::size_t held_bytes) {
+    return std::min(3 * held_bytes, std::size_t{128} << 20);
+  }
 
   bool limited() const { return output_bytes > 0; }
   // The share of a segment from this frame on; ends: of the planned segments.

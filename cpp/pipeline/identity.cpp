@@ -76,6 +76,9 @@ Identity identify(const JobPlan& plan, const Input& input, const std::string& en
     identity.job["pictures rehearsed"] =
         std::to_string(std::min(RateControl::most_rehearsed(*rate_curve(e.codec)),
                                 plan.memory.rehearsal / planes_bytes(plan.output_format)));
+  if (plan.draft)
+    identity.job["draft"] = std::to_string(plan.memory.draft) + " bytes, " +
+                            std::to_string(plan.draft->threads) + " threads";
   if (e.lookahead > 0) identity.job["encoder's look-ahead"] = std::to_string(e.lookahead);
   std::string parameter_sets(reinterpret_cast<const char*>(plan.encoded->extradata),
                              static_cast<std::size_t>(std::max(0, plan.encoded->extradata_size)));

@@ -112,6 +112,7 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, EncoderSettings& encoder, int& 
   const int least_lookahead = asked.lookahead_given ? asked.lookahead : asked.least_lookahead;
 
   std::size_t rehearsal = 0;  // more than the packets held later
+  std::size_t draft = 0;
   const auto with = [&](const int lookahead, const int e_threads, const int d_threads) {
     encoder.lookahead = lookahead == asked.lookahead ? given_lookahead : lookahead;
     encoder.threads = e_threads;
@@ -119,17 +120,25 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, EncoderSettings& encoder, int& 
     MemoryPlan plan = fixed_parts(needs, encoder, d_threads);
     plan.rehearsal += rehearsal;
     plan.packets += rehearsal;
+    // While it is encoded from, there are the packets held, the best ones found and new ones.
+    if (draft > 0) plan.packets += draft + std::max(needs.draft_encoder, 2 * needs.held);
+    plan.draft = draft;
     return plan;
   };
   const auto fits = [&](const MemoryPlan& plan) { return plan.used() <= plan.limit; };
 
   MemoryPlan plan = with(least_lookahead, least_encoder, least_decoder);
   if (!fits(plan)) refuse(plan, encoder, asked);
-  // The bytes depend on it: so it depends on nothing that they do not, and of the encoder nothing
-  // is lowered for it.
-  const std::size_t wished = std::min(needs.rehearsal, needs.limit / kRehearsalPart);
-  rehearsal = wished > needs.held ? wished - needs.held : 0;
-  if (!fits(with(asked.lookahead, encoder_threads, least_decoder))) rehearsal = 0;
+  // The bytes depend on both: so they depend on nothing that the bytes do not, and of the encoder
+  // nothing is lowered for them.
+  const auto fits_unlowered = [&] {
+    return fits(with(asked.lookahead, encoder_threads, least_decoder));
+  };
+  draft = needs.draft;
+  if (!fits_unlowered()) draft = 0;
+  const std::size_t pictures = std::min(needs.rehearsal, needs.limit / kRehearsalPart);
+  rehearsal = pictures > needs.held ? pictures - needs.held : 0;
+  if (!fits_unlowered()) rehearsal = 0;
   int d = wished_decoder_threads;
   int e = encoder_threads;
   while (d > least_decoder && !fits(with(least_lookahead, least_encoder, d))) --d;

@@ -12,6 +12,8 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "color/convert.h"
+#include "media/encoder_memory.h"
+#include "pipeline/draft.h"
 #include "pipeline/plan_picture.h"
 #include "pipeline/rate_control.h"
 #include "pipeline/remains.h"
@@ -214,10 +216,16 @@ void share_memory(const JobConfig& asked, const SourceIndex& index, const Input&
   if (needs.held > 0)
     needs.rehearsal = RateControl::most_rehearsed(*rate_curve(plan.encoder.codec)) *
                       planes_bytes(plan.output_format);
+  if (needs.held > 0) plan.draft = Draft::settings_for(plan.encoder);
+  if (plan.draft) {
+    needs.draft = DiskBudget::draft_bytes(needs.held);
+    needs.draft_encoder = encoder_bytes(*plan.draft);
+  }
   needs.decoder_threads_given = asked.decoder_threads != 0;
   needs.encoder_threads_given = asked.encoder_threads != 0;
   plan.memory = plan_memory(needs, plan.encoder, plan.decoder.threads);
   plan.decoder.most_bytes = plan.memory.decoder + plan.memory.limit - plan.memory.used();
+  if (plan.memory.draft == 0) plan.draft.reset();
   if (!plan.memory.change.empty()) plan.warnings.push_back(plan.memory.change);
 }
 

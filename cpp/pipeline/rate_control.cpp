@@ -1,7 +1,6 @@
 #include "pipeline/rate_control.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -13,6 +12,7 @@ namespace {
 // it with nothing behind them to make up for an error.
 constexpr double kAim = 0.985;
 constexpr double kAimOfBlind = 0.90;  // where that is all of them
+constexpr double kAimOfAll = 0.97;    // where one crf is for all
 // Of what is aimed at, kept back from the frames before while all are still to come, and handed out
 // as they are done: an error in what is foretold falls on a segment's last frames, and there a lack
 // costs more than a surplus gains.
@@ -25,9 +25,8 @@ constexpr double kKeyPart = 0.15;       // of a segment's bytes, guessed
 constexpr double kGuessFrames = 2.0;    // that the guess weighs as much as
 constexpr double kLeastSeen = 0.1;      // and a rehearsal, at the least
 constexpr double kForget = 0.995;       // a packet: half after 138
-constexpr double kForgetOfRuns = 0.998;
-constexpr double kSteps = 16.0;     // a crf: what a few bits of rounding cannot move
-constexpr double kFirstStep = 1.0;  // crf a frame, until kSettled packets are out
+constexpr double kSteps = 16.0;         // a crf: what a few bits of rounding cannot move
+constexpr double kFirstStep = 1.0;      // crf a frame, until kSettled packets are out
 constexpr double kStepUp = 0.7;
 constexpr double kStepDown = 0.35;
 constexpr std::size_t kSettled = 24;
@@ -36,7 +35,7 @@ constexpr std::size_t kSettled = 24;
 constexpr double kPatience = 0.15;
 // A rehearsal's frames, or all there are. Where each packet may correct it few do; without, twelve
 // foretold of SVT-AV1 a third to all of what four real clips took, 32 four fifths to all of three.
-constexpr std::size_t kMostRehearsed = 12, kMostRehearsedOfRuns = 32;
+constexpr std::size_t kMostRehearsed = 12, kMostRehearsedOfOthers = 32;
 // None where the guess would have to be wrong by this.
 constexpr double kNoDoubt = 8.0;
 constexpr double kNear = 0.4;  // halvings between a rehearsal's crf and the one chosen by it
@@ -44,22 +43,7 @@ constexpr double kNear = 0.4;  // halvings between a rehearsal's crf and the one
 // counts too, up to so many times what was found.
 constexpr double kLight = 0.1;
 constexpr double kMostGuessed = 30.0;
-// Runs: where by the source's bytes one ends and the next begins. Their encoders begin with a key
-// frame each, so there are few; the last is short, since nothing makes up for its error.
-constexpr std::array kRunParts{0.5, 0.8};
-constexpr std::int64_t kLeastRun = 40;  // frames
-constexpr double kSurely = 0.5;         // a need of this part of the aim needs no runs
-// Where packets are prompt, a run ends if without it less or more than this of the share would be
-// used, and by as much more as frames are still to come that may make up for it.
-constexpr double kLeastUse = 0.93;
-constexpr double kMostUse = 0.985;
-constexpr double kMayChange = 0.12;
-constexpr std::int64_t kLeastLastRun = 16;  // frames
-// Of the last frames, those that such a change hardly makes up for: a run's least, and those that
-// lie in the encoder when it begins. With it 22 of 24 generated films used 90 % and more and five
-// were encoded again; with a fifth of it 23 and seven.
-constexpr double kBlindOfPrompt = 80.0;
-constexpr double kMostWorse = 1.5;  // halvings that a run is coarser than the mean before
+constexpr double kSurely = 0.5;  // a need of this part of the aim does not bind
 
 // Bytes around each frame, without the largest packet there: a source's key frame says nothing of
 // how hard its passage is.
@@ -95,7 +79,6 @@ std::vector<float> smooth_weights(const std::span<const std::int32_t> bytes) {
 RateControl::RateControl(const RateCurve& curve, const Task& task)
     : task_(task),
       steerable_(curve.steerable),
-      prompt_(curve.prompt),
       usual_halved_by_(curve.halved_by),
       halved_by_(curve.halved_by),
       most_crf_(std::max(task.least_crf, curve.most)),
@@ -106,13 +89,7 @@ RateControl::RateControl(const RateCurve& curve, const Task& task)
   task_.expected = std::max(1.0, task.expected);
   weights_.resize(static_cast<std::size_t>(task_.frames), 1.0F);
   left_weight_ = std::accumulate(weights_.begin(), weights_.end(), 0.0);
-  plan_runs();
-  if (steerable_)
-    aim_at(curve.blind);
-  else if (prompt_)
-    aim_at(kBlindOfPrompt);
-  else
-    aim_at(static_cast<double>(task_.frames - (run_ends_.size() > 1 ? *(run_ends_.end() - 2) : 0)));
+  aim_at(curve.blind);
   const double expected = task_.expected / at(task_.least_crf);
   key_ = key_guess_ = kKeyPart * expected;
   guess_ = (1.0 - kKeyPart) * expected / left_weight_;
@@ -126,31 +103,12 @@ RateControl::RateControl(const RateCurve& curve, const Task& task)
 
 // blind: of the last frames, those that nothing makes up for.
 void RateControl::aim_at(const double blind) {
-  aim_ = kAim + (kAimOfBlind - kAim) * std::min(1.0, blind / static_cast<double>(task_.frames));
+  const double part = std::min(1.0, blind / static_cast<double>(task_.frames));
+  aim_ = steerable_ ? kAim + (kAimOfBlind - kAim) * part : kAimOfAll;
   aim_ *= static_cast<double>(std::max<std::int64_t>(1, task_.share));
 }
 
 double RateControl::at(const double crf) const { return std::exp2(-crf / halved_by_); }
-
-void RateControl::plan_runs() {
-  run_ends_.clear();
-  if (!steerable_ && !prompt_) {
-    double weight = 0.0;
-    std::size_t part = 0;
-    for (std::int64_t i = 0; i < task_.frames && part < kRunParts.size(); ++i) {
-      weight += weights_[static_cast<std::size_t>(i)];
-      const std::int64_t begin = run_ends_.empty() ? 0 : run_ends_.back();
-      if (task_.frames - (i + 1) < kLeastRun) break;
-      const bool last_chance = task_.frames - (i + 1) == kLeastRun && part == 0;
-      if ((weight < kRunParts[part] * left_weight_ && !last_chance) || i + 1 - begin < kLeastRun)
-        continue;
-      run_ends_.push_back(i + 1);
-      ++part;
-    }
-  }
-  run_ends_.push_back(task_.frames);
-  keys_left_ = run_ends_.size();
-}
 
 double RateControl::weight(const std::size_t frame) const {
   return frame < weights_.size() ? weights_[frame] : 1.0;
@@ -167,7 +125,7 @@ std::size_t RateControl::rehearsal() const {
 }
 
 std::size_t RateControl::most_rehearsed(const RateCurve& curve) {
-  return curve.steerable ? kMostRehearsed : kMostRehearsedOfRuns;
+  return curve.steerable ? kMostRehearsed : kMostRehearsedOfOthers;
 }
 
 bool RateControl::rehearsed(const std::size_t frames, const std::int64_t key_bytes,
@@ -201,46 +159,25 @@ bool RateControl::rehearsed(const std::size_t frames, const std::int64_t key_byt
   // Where packets correct it at once, a quiet beginning says as little of the rest as it takes of
   // it.
   learned_cost_ =
-      (prompt_ ? std::max(kLeastSeen, others * weight) : std::max(kGuessFrames, others)) * at(crf);
+      (steerable_ ? std::max(kLeastSeen, others * weight) : std::max(kGuessFrames, others)) *
+      at(crf);
   learned_bytes_ = complexity * learned_cost_;
-  if (!steerable_ && !prompt_) {
-    plan_runs();
-    if (complexity * left_weight_ * at(task_.least_crf) < kSurely * aim_) {
-      run_ends_ = {task_.frames};
-      keys_left_ = 1;
-    }
-  }
   crf_ = task_.least_crf;
   choose(1e3, 1e3);
   return std::abs(crf_ - crf) > kNear * usual_halved_by_;
 }
 
-bool RateControl::sent() {
+bool RateControl::may_bind() const { return need() * at(task_.least_crf) > kSurely * aim_; }
+
+void RateControl::sent() {
   used_.push_back(crf_);
   if (crf_ > task_.least_crf) bound_ = true;
-  const auto frames = static_cast<std::int64_t>(used_.size());
-  const std::size_t run = run_begins_.size() - 1;
-  if (run + 1 < run_ends_.size() ? frames < run_ends_[run] : !off_course()) return false;
-  run_begins_.push_back(frames);
-  if (prompt_) ++keys_left_;
-  return true;
-}
-
-bool RateControl::off_course() const {
-  const auto frames = static_cast<std::int64_t>(used_.size());
-  if (steerable_ || !prompt_ || frames - run_begins_.back() < kLeastRun ||
-      task_.frames - frames < kLeastLastRun)
-    return false;
-  const auto share = static_cast<double>(std::max<std::int64_t>(1, task_.share));
-  const double need = learned_bytes_ / learned_cost_ * left_weight_ * at(crf_);
-  const double use = (bytes_ + need) / share;
-  const double may_change = kMayChange * left_weight_ / static_cast<double>(task_.frames);
-  return use > kMostUse + may_change || (crf_ > task_.least_crf && use < kLeastUse - may_change);
 }
 
 void RateControl::received(const std::size_t frame, const std::int64_t bytes, const bool key) {
+  if (!steerable_) return;
   if (const auto sent = static_cast<std::int64_t>(used_.size());
-      steerable_ && packets_ == 0 && sent < task_.frames)
+      packets_ == 0 && sent < task_.frames)
     aim_at(static_cast<double>(sent));
   bytes_ += static_cast<double>(bytes);
   left_weight_ = std::max(0.0, left_weight_ - weight(frame));
@@ -248,47 +185,46 @@ void RateControl::received(const std::size_t frame, const std::int64_t bytes, co
   // The crf that this packet was encoded with: that of the frame given `lag` ago.
   const std::size_t behind = std::min(used_.size(), static_cast<std::size_t>(task_.lag) + 1);
   const double crf = used_.empty() ? crf_ : used_[used_.size() - behind];
-  const auto place = static_cast<std::int64_t>(frame);
-  if (std::find(run_begins_.begin(), run_begins_.end(), place) != run_begins_.end()) {
-    if (keys_left_ > 0) --keys_left_;
+  if (frame == 0) {
+    key_is_out_ = true;
     key_ = static_cast<double>(bytes) / at(crf);
-  } else if (!key || !steerable_) {
-    const double keep = steerable_ ? kForget : kForgetOfRuns;
-    learned_bytes_ = keep * learned_bytes_ + static_cast<double>(bytes);
-    learned_cost_ = keep * learned_cost_ + weight(frame) * at(crf);
+  } else if (!key) {
+    learned_bytes_ = kForget * learned_bytes_ + static_cast<double>(bytes);
+    learned_cost_ = kForget * learned_cost_ + weight(frame) * at(crf);
   }
-  if (!steerable_) return;
   if (packets_ < kSettled)
     choose(kFirstStep, kFirstStep);
   else
     choose(kStepUp, kStepDown);
 }
 
-void RateControl::run_ended() { choose(1e3, 1e3); }
+// Complexity of all that is to come.
+double RateControl::need() const {
+  return learned_bytes_ / learned_cost_ * std::max(1.0, left_weight_) + (key_is_out_ ? 0.0 : key_);
+}
 
 void RateControl::choose(const double upward, const double downward) {
   // Past the aim there is still something to have: the picture must not break off.
   const double to_come = left_weight_ / static_cast<double>(task_.frames);
   const double aim = steerable_ ? aim_ * (1.0 - kReserve * to_come) : aim_;
   const double left = std::max(aim - bytes_, 0.002 * static_cast<double>(task_.share));
-  const double need = learned_bytes_ / learned_cost_ * std::max(1.0, left_weight_) +
-                      static_cast<double>(keys_left_) * key_;
-  double wanted = halved_by_ * std::log2(std::max(1e-9, need) / std::max(1.0, left));
+  double wanted = halved_by_ * std::log2(std::max(1e-9, need()) / std::max(1.0, left));
   const double patience = kPatience * halved_by_ * to_come;
   if (crf_ <= task_.least_crf && wanted < task_.least_crf + patience) wanted = task_.least_crf;
   const double next = std::clamp(wanted, crf_ - downward, crf_ + upward);
-  // A run that the share has too little left for: rather than its picture breaking off, those
-  // before are encoded again with it.
-  const double most =
-      !steerable_ && !used_.empty()
-          ? std::min(most_crf_, std::max(task_.least_crf, mean_crf() + kMostWorse * halved_by_))
-          : most_crf_;
-  crf_ = std::clamp(std::round(next * kSteps) / kSteps, task_.least_crf, most);
+  crf_ = std::clamp(std::round(next * kSteps) / kSteps, task_.least_crf, most_crf_);
 }
 
 double RateControl::mean_crf() const {
   if (used_.empty()) return crf_;
   return std::accumulate(used_.begin(), used_.end(), 0.0) / static_cast<double>(used_.size());
+}
+
+double RateControl::crf_spread() const {
+  const double mean = mean_crf();
+  double squares = 0.0;
+  for (const double crf : used_) squares += (crf - mean) * (crf - mean);
+  return std::sqrt(squares / static_cast<double>(std::max<std::size_t>(1, used_.size())));
 }
 
 }  // namespace streamvsr

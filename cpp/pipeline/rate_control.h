@@ -11,15 +11,13 @@
 namespace streamvsr {
 
 // Purpose: chooses the crf frame by frame, or, for encoders whose crf cannot be changed while they
-// run, for runs of frames with an encoder each: where their packets are prompt, a new run begins
-// when the share would be missed, else at places planned. It starts from a guess, learns from a
-// rehearsal of the first frames, then from the packets that are finished, aiming at one quality for
-// what is still to come. It never goes below the crf asked for. A pure function of what it is told.
-// Thread-safety: none.
+// run, one for all frames. It starts from a guess, learns from a rehearsal of the first frames,
+// then from the packets that are finished, aiming at one quality for what is still to come. It
+// never goes below the crf asked for. A pure function of what it is told. Thread-safety: none.
 //
 // The model: a frame takes complexity x 2^(-crf / halved_by) bytes, complexity being a factor for
-// the whole segment, learned, times the frame's weight, from the source's own packets around it; a
-// key frame that begins a run has a complexity of its own.
+// the whole segment, learned, times the frame's weight, from the source's own packets around it;
+// the segment's first frame has a complexity of its own.
 class RateControl {
  public:
   // share: what the whole segment may take; source_bytes may be empty. expected: bytes at
@@ -43,30 +41,33 @@ class RateControl {
   // from that one that it should be done again.
   bool rehearsed(std::size_t frames, std::int64_t key_bytes, std::int64_t other_bytes);
 
-  // The crf for the frame, or run of frames, that is encoded next.
+  // The crf for the frame that is encoded next.
   double crf() const { return crf_; }
-  // A frame was given to the encoder. True: its run ends here, and the encoder must be drained.
-  bool sent();
+  // Steps of crf that halve the bytes, as far as is known.
+  double halved_by() const { return halved_by_; }
+  // Whether the share may be too little for the crf asked for.
+  bool may_bind() const;
+  // A frame was given to the encoder.
+  void sent();
   // A packet came out; frame: its place in presentation order.
   void received(std::size_t frame, std::int64_t bytes, bool key);
-  // All packets of a run came out; the next one's crf is chosen.
-  void run_ended();
   // Where frames were given to the encoder coarser than asked for.
   bool bound() const { return bound_; }
   // Mean over the frames so far.
   double mean_crf() const;
+  // How far the frames' crf lie from their mean, as a standard deviation.
+  double crf_spread() const;
 
  private:
   double weight(std::size_t frame) const;
   double rehearsed_weight(std::size_t frames) const;
   double at(double crf) const;
   void aim_at(double blind);
-  void plan_runs();
-  bool off_course() const;
+  double need() const;
   void choose(double upward, double downward);
 
   Task task_;
-  bool steerable_, prompt_;
+  bool steerable_;
   double usual_halved_by_, halved_by_;
   double most_crf_;
   std::vector<float> weights_;  // of each frame, mean 1
@@ -78,15 +79,13 @@ class RateControl {
   double bytes_ = 0.0;        // of packets that are out
   double learned_bytes_;      // with less and less regard for the older ones
   double learned_cost_;
-  double key_;  // complexity of a run's first frame
+  double key_;  // complexity of the first frame
   double guess_, key_guess_;
   struct Trial {
     double crf = -1.0, bytes = 0.0;
   } trial_;
   std::size_t packets_ = 0;
-  std::vector<std::int64_t> run_ends_;  // planned, in frames; the last is the segment's
-  std::vector<std::int64_t> run_begins_{0};
-  std::size_t keys_left_ = 1;  // of runs whose first packet is not out
+  bool key_is_out_ = false;
   bool bound_ = false;
 };
 

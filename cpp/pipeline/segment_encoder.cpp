@@ -5,22 +5,19 @@
 
 #include "media/reencode.h"
 #include "media/telecine.h"
+#include "pipeline/size_search.h"
 #include "pipeline/space.h"
 
 namespace streamvsr {
 
 namespace {
 
-// A run is made smaller by at most this factor while there is another to share the work with.
-constexpr double kLeastOfRun = 0.6;
-constexpr int kAttempts = 5;
-// Encoded again, a run aims at the first of these parts of what it may have, and is content with
-// the second.
-constexpr double kAimOfRun = 0.97;
-constexpr double kUseOfRun = 0.94;
 // Where a share is so small that no crf does, details up to so many samples are taken away.
 constexpr int kMostSoftened = 32;
 constexpr int kRehearsals = 3;
+// Steps of crf: of a steered segment, how far they may spread. Beyond, one crf for all is better
+// and a draft worth its second encoding.
+constexpr double kMostSpread = 1.0;
 
 std::int64_t bytes_of(const std::span<const PacketPtr> packets) {
   std::int64_t bytes = 0;
@@ -75,7 +72,10 @@ void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment, P
 void SegmentEncoder::feed_waiting(const bool last_in_segment, PacketSink& out) {
   while (!waiting_.empty()) {
     if (plan_.budget.limited() && !rate_) begin_budget();
-    if (rehearsal_ > 0) rehearse();
+    if (rehearsal_ > 0) {
+      rehearse();
+      if (plan_.memory.draft > 0 && rate_->may_bind()) draft_.emplace(*plan_.draft);
+    }
     Waiting picture = std::move(waiting_.front());
     waiting_.pop_front();
     feed(std::move(picture), last_in_segment && waiting_.empty(), out);
@@ -92,19 +92,17 @@ void SegmentEncoder::feed(Waiting picture, const bool last_in_segment, PacketSin
     places_.emplace(pts, static_cast<std::size_t>(segment_.frames++));
     if (rate_curve(plan_.encoder.codec)->steerable) encoder_->set_crf(rate_->crf());
   }
+  if (draft_) draft_->add(*picture.frame);
   encoder_->send(picture.frame.get());
   picture.frame.reset();
   fed_ = true;
-  const bool run_ends = rate_ && rate_->sent();
+  if (rate_) rate_->sent();
   receive(out);
   if (last_in_segment) {
     finish_segment(out);
-  } else if (held_bytes_ > most_held_) {
+  } else if (held_bytes_ > most_held_ || (draft_ && draft_->bytes() > plan_.memory.draft)) {
     drain(out);
     end_budget(segment_.share - share_from(packets_).bytes, out);
-  } else if (run_ends) {
-    drain(out);
-    rate_->run_ended();
   }
 }
 
@@ -135,10 +133,7 @@ void SegmentEncoder::rehearse() {
 
 void SegmentEncoder::open() {
   EncoderSettings settings = plan_.encoder;
-  if (rate_) {
-    settings.crf = rate_->crf();
-    runs_.push_back({held_.size(), settings.crf});
-  }
+  if (rate_) settings.crf = rate_->crf();
   encoder_.emplace(settings);
   const ParametersPtr again = encoder_->parameters();
   if (again->extradata_size != parameters_->extradata_size ||
@@ -242,40 +237,23 @@ void SegmentEncoder::end_budget(const std::int64_t share, PacketSink& out) {
   segment_.share = share;
   segment_.crf = rate_->mean_crf();
   segment_.bound = rate_->bound();
-  if (held_bytes_ > share) make_smaller(share);
+  if (held_bytes_ > share || draft_) encode_again(share);
   segment_.bytes = held_bytes_;
   for (PacketPtr& packet : held_) out.push_back({std::move(packet), plan_.part.video_time_base});
   ended_ = segment_;
   held_.clear();
   held_bytes_ = 0;
-  runs_.clear();
+  draft_.reset();
   places_.clear();
   rate_.reset();
 }
 
-std::span<PacketPtr> SegmentEncoder::run_packets(const std::size_t run) {
-  const std::size_t end = run + 1 < runs_.size() ? runs_[run + 1].begin : held_.size();
-  return std::span(held_).subspan(runs_[run].begin, end - runs_[run].begin);
-}
-
-void SegmentEncoder::make_smaller(const std::int64_t share) {
-  segment_.reencoded = segment_.bound = true;
-  if (rate_curve(plan_.encoder.codec)->steerable) runs_.back().crf = segment_.crf;
-  // The last runs first, until none of them must shrink too far.
-  std::size_t first = runs_.size();
-  std::int64_t shrinking = 0;
-  while (first > 0) {
-    shrinking += bytes_of(run_packets(--first));
-    const auto left = static_cast<double>(share - (held_bytes_ - shrinking));
-    if (left >= kLeastOfRun * static_cast<double>(shrinking)) break;
-  }
-  bool fits = shrink(first, share, 1);
-  for (int soften = first > 0 ? 1 : 2; !fits && soften <= kMostSoftened; soften *= 2)
-    fits = shrink(0, share, soften);
-  segment_.crf = 0.0;
-  for (std::size_t run = 0; run < runs_.size(); ++run)
-    segment_.crf += runs_[run].crf * static_cast<double>(run_packets(run).size()) /
-                    static_cast<double>(held_.size());
+// See Note [draft] and Note [too large].
+void SegmentEncoder::encode_again(const std::int64_t share) {
+  if (draft_) draft_->finish();
+  bool fits = search_crf(share, 1);
+  for (int soften = 2; !fits && soften <= kMostSoftened; soften *= 2)
+    fits = search_crf(share, soften);
   if (fits) return;
   throw Error(ErrorKind::kConfig,
               "the disk budget is too small for the film from frame " +
@@ -285,82 +263,42 @@ void SegmentEncoder::make_smaller(const std::int64_t share) {
                   "disk_ratio=None (none on the command line)");
 }
 
-// Encodes runs again, until the segment fits. False: the largest crf is too little.
-bool SegmentEncoder::shrink(const std::size_t first_run, const std::int64_t share,
-                            const int soften) {
-  std::int64_t shrinking = 0;
-  for (std::size_t run = first_run; run < runs_.size(); ++run)
-    shrinking += bytes_of(run_packets(run));
-  for (std::size_t run = first_run; run < runs_.size(); ++run) {
-    // What this run may have of what the runs that shrink may have, by its part of their bytes.
-    const auto most = static_cast<double>(share - (held_bytes_ - shrinking));
-    const std::int64_t bytes = bytes_of(run_packets(run));
-    if (!reencode_run(run,
-                      static_cast<std::int64_t>(most * static_cast<double>(bytes) /
-                                                static_cast<double>(shrinking)),
-                      soften))
-      return false;
-    shrinking -= bytes;
+// False: the largest crf is too little.
+bool SegmentEncoder::search_crf(const std::int64_t share, const int soften) {
+  const EncoderSettings& meant = plan_.encoder;
+  // Packets of ours can only lose; of a draft there is more to have.
+  const double least = meant_crf(meant.codec, meant.crf);
+  const double finest = draft_ || soften > 1 ? least : segment_.crf;
+  const double spread = rate_->crf_spread();
+  SizeSearch search(*rate_curve(meant.codec), rate_->halved_by(), share, finest,
+                    {segment_.crf, held_bytes_, soften == 1 && spread == 0.0});
+  if (soften == 1 && !(draft_ && spread > kMostSpread)) search.begin_found();
+  EncoderSettings settings = meant;
+  std::vector<PacketPtr> kept;
+  const auto source = draft_ ? draft_->packets() : std::span<const PacketPtr>(held_);
+  const AVCodecParameters& parameters = draft_ ? draft_->parameters() : *parameters_;
+  while (const std::optional<double> crf = search.next()) {
+    settings.crf = *crf;
+    std::vector<PacketPtr> packets = reencode(source, parameters, settings, soften, stop_);
+    search.found(*crf, bytes_of(packets));
+    if (search.best() == crf) kept = std::move(packets);
   }
+  if (!search.best()) return soften == 1 && held_bytes_ <= share;
+  if (kept.empty()) return true;
+  segment_.crf = *search.best();
+  segment_.bound = segment_.bound || segment_.crf > least;
+  segment_.reencoded = true;
+  replace(std::move(kept));
   return true;
 }
 
-bool SegmentEncoder::reencode_run(const std::size_t run, const std::int64_t most,
-                                  const int soften) {
-  const RateCurve& curve = *rate_curve(plan_.encoder.codec);
-  const std::span<PacketPtr> packets = run_packets(run);
-  EncoderSettings settings = plan_.encoder;
-  std::vector<PacketPtr> smaller;
-  const auto encode_at = [&](const double crf) {
-    smaller.clear();
-    settings.crf = crf;
-    smaller = reencode(packets, *parameters_, settings, soften, stop_);
-    return bytes_of(smaller);
-  };
-  const auto enough = static_cast<std::int64_t>(kUseOfRun * static_cast<double>(most));
-  double crf = runs_[run].crf;
-  double too_fine = soften > 1 ? 0.0 : crf, fits = -1.0;
-  auto bytes = static_cast<double>(bytes_of(packets));
-  double halved_by = curve.halved_by;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const double aim = std::max(1.0, kAimOfRun * static_cast<double>(most));
-    double next =
-        std::round((crf + halved_by * std::log2(std::max(1.0, bytes) / aim)) * 16.0) / 16.0;
-    if (fits < 0.0 && attempt + 1 == kAttempts) next = curve.most;
-    next = std::clamp(next, std::min(too_fine + 0.0625, curve.most), curve.most);
-    if (fits >= 0.0 && next >= fits) next = std::round((too_fine + fits) * 8.0) / 16.0;
-    if (fits >= 0.0 && (next >= fits || next <= too_fine)) break;
-    const std::int64_t found = encode_at(next);
-    // The content's own curve.
-    const double slope =
-        (next - crf) / std::log2(bytes / static_cast<double>(std::max<std::int64_t>(1, found)));
-    if (std::isfinite(slope) && slope > 0.0)
-      halved_by = std::clamp(slope, 0.5 * curve.halved_by, 4.0 * curve.halved_by);
-    crf = next;
-    bytes = static_cast<double>(found);
-    if (found > most) {
-      if (next >= curve.most) return false;
-      too_fine = next;
-      continue;
-    }
-    fits = next;
-    if (found >= enough) break;
-  }
-  if (fits < 0.0) return false;
-  if (crf != fits) encode_at(fits);
-  runs_[run].crf = fits;
-  replace(packets, std::move(smaller));
-  return true;
-}
-
-// Puts packets of the same pictures in the place of others.
-void SegmentEncoder::replace(const std::span<PacketPtr> packets, std::vector<PacketPtr> smaller) {
-  held_bytes_ -= bytes_of(packets);
+// Puts packets of the same pictures in the place of those held.
+void SegmentEncoder::replace(std::vector<PacketPtr> packets) {
   std::map<std::int64_t, const AVPacket*> before;
-  for (const PacketPtr& packet : packets) before[packet->pts] = packet.get();
+  for (const PacketPtr& packet : held_) before[packet->pts] = packet.get();
   for (std::size_t i = 0; i < packets.size(); ++i) {
-    PacketPtr& packet = smaller[i];
-    packet->dts = packets[i]->dts;
+    PacketPtr& packet = packets[i];
+    packet->dts = held_[i]->dts;
     const auto same = before.find(packet->pts);
     if (same == before.end() || packet->pts < packet->dts)
       throw Error(ErrorKind::kInternal, "encoded again, packets have other times");
@@ -369,8 +307,8 @@ void SegmentEncoder::replace(const std::span<PacketPtr> packets, std::vector<Pac
     packet->stream_index = video_output_;
     packet->pos = -1;
   }
-  std::move(smaller.begin(), smaller.end(), packets.begin());
-  held_bytes_ += bytes_of(packets);
+  held_ = std::move(packets);
+  held_bytes_ = bytes_of(held_);
 }
 
 }  // namespace streamvsr

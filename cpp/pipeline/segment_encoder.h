@@ -11,6 +11,7 @@
 
 #include "color/convert.h"
 #include "media/packets.h"
+#include "pipeline/draft.h"
 #include "pipeline/plan.h"
 #include "pipeline/rate_control.h"
 
@@ -42,24 +43,28 @@ struct SegmentRate {
   std::int64_t bytes = 0;  // that it took
   double crf = 0.0;        // mean
   bool bound = false;      // coarser than asked for
-  bool reencoded = false;  // see Note [too large]
+  bool reencoded = false;  // see Note [draft] and Note [too large]
 };
 
 // Purpose: feeds frames to the encoder of their segment and hands out its packets with pts, dts and
 // duration on the .part's clock. Thread-safety: none.
 //
 // Note [budget]: under a disk budget a segment's packets are handed out when all of them are
-// there. Until then RateControl chooses the quality of what is still to be encoded. Encoders that
-// cannot change it as they run are drained and made anew a few times in a segment (runs). Where the
-// packets become too many to hold, the segment's budget ends there and one for its rest begins.
+// there. Until then RateControl chooses the quality of what is still to be encoded, of encoders
+// that can change it as they run. Where the packets become too many to hold, the segment's budget
+// ends there and one for its rest begins.
+//
+// Note [draft]: of the other encoders, where a budget may bind, a draft of the segment's pictures
+// is made beside. If the first encoding passes the share, or was made coarser and leaves too much
+// of it, the pictures are encoded again from there.
 //
 // Note [rehearsal]: where a budget may bind, a segment's first pictures are kept, in the place of
 // the packets that come later, and encoded for their sizes alone before the segment's encoder is
 // opened.
 //
-// Note [too large]: where the packets of a segment pass its share all the same, they are decoded
-// and encoded again, coarser, the last run first; where the largest crf is too little, all of them,
-// in the end without their small details. Their number and pts stay, hence all dts too.
+// Note [too large]: where the packets of a segment pass its share and there is no draft, they are
+// decoded and encoded again, coarser. Where the largest crf is too little, draft or not, in the end
+// without their small details. Their number and pts stay, hence all dts too.
 //
 // Note [dts]: an encoder's own dts start anew with each segment and are not monotonic for variable
 // frame rates. Ours are the pts in rising order, delayed by the encoder's reorder depth d: packet n
@@ -97,10 +102,6 @@ class SegmentEncoder {
     std::int64_t duration = 0;
     int pic_struct = 0;
   };
-  struct Run {
-    std::size_t begin = 0;  // its place in held_
-    double crf = 0.0;       // mean
-  };
 
   Waiting prepared(SourcePicture picture);
   void feed_waiting(bool last_in_segment, PacketSink& out);
@@ -112,11 +113,9 @@ class SegmentEncoder {
   void hold(PacketPtr packet);
   void begin_budget();
   void end_budget(std::int64_t share, PacketSink& out);
-  void make_smaller(std::int64_t share);
-  bool shrink(std::size_t first_run, std::int64_t share, int soften);
-  bool reencode_run(std::size_t run, std::int64_t most, int soften);
-  void replace(std::span<PacketPtr> packets, std::vector<PacketPtr> smaller);
-  std::span<PacketPtr> run_packets(std::size_t run);
+  void encode_again(std::int64_t share);
+  bool search_crf(std::int64_t share, int soften);
+  void replace(std::vector<PacketPtr> packets);
   SegmentShare share_from(std::int64_t frame) const;
   std::int64_t next_dts();
   std::int64_t nominal_duration() const;
@@ -142,7 +141,7 @@ class SegmentEncoder {
   std::vector<PacketPtr> held_;
   std::int64_t held_bytes_ = 0;
   std::int64_t most_held_;
-  std::vector<Run> runs_;
+  std::optional<Draft> draft_;
   std::deque<Waiting> waiting_;  // pictures that were not fed
   std::size_t rehearsal_ = 0;    // pictures, of one that is due
 };

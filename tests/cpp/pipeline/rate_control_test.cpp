@@ -55,32 +55,21 @@ struct Encode {
     std::mt19937 random(7);
     std::uniform_real_distribution<double> off(-noise, noise);
     std::deque<std::size_t> inside;
-    std::size_t begin = 0;  // of the run
-    std::vector<double> given(source.size());
     const auto out = [&](const std::size_t frame, const double crf) {
-      const bool key = frame == begin;
+      const bool key = frame == 0;
       const double bytes = bytes_of(frame, crf, key) * (1.0 + off(random));
       result.bytes += static_cast<std::int64_t>(bytes);
       rate.received(frame, static_cast<std::int64_t>(bytes), key);
     };
     for (std::size_t i = 0; i < source.size(); ++i) {
-      given[i] = rate.crf();
       result.crf.push_back(rate.crf());
-      const bool ends = rate.sent();
+      rate.sent();
       inside.push_back(i);
-      // What leaves is encoded with the quality set now, or with that of its run.
-      const std::size_t stay = ends ? 0 : delay;
-      while (inside.size() > stay) {
-        out(inside.front(), curve.steerable ? rate.crf() : given[inside.front()]);
-        inside.pop_front();
-      }
-      if (!ends) continue;
-      rate.run_ended();
-      begin = i + 1;
+      // What leaves is encoded with the quality set now.
+      for (; inside.size() > delay; inside.pop_front()) out(inside.front(), rate.crf());
     }
     const double last = rate.crf();
-    for (; !inside.empty(); inside.pop_front())
-      out(inside.front(), curve.steerable ? last : given[inside.front()]);
+    for (; !inside.empty(); inside.pop_front()) out(inside.front(), last);
     result.bound = rate.bound();
     return result;
   }
@@ -110,14 +99,13 @@ RateControl::Task task_for(const Encode& encode, const double share_of_need, con
   return task;
 }
 
-const RateCurve kSteered{5.0, 51.0, 1.0, true, true, 46.0};
-const RateCurve kRuns{5.0, 51.0, 1.0, false, false, 0.0};
-const RateCurve kPrompt{5.0, 51.0, 1.0, false, true, 0.0};
+const RateCurve kSteered{5.0, 51.0, 1.0, true, 46.0};
+const RateCurve kOneCrf{5.0, 51.0, 1.0, false, 0.0};
 
 TEST_CASE("a share that suffices leaves the quality as asked for, whatever the guess") {
   for (const double guess : {0.2, 1.0, 5.0, 100.0})
     for (std::uint32_t seed = 0; seed < 20; ++seed)
-      for (const RateCurve& curve : {kSteered, kRuns, kPrompt}) {
+      for (const RateCurve& curve : {kSteered, kOneCrf}) {
         const Encode encode{passages(seed, 240)};
         const auto result = encode.run(curve, task_for(encode, 1.6, guess));
         CAPTURE(guess);
@@ -133,46 +121,57 @@ TEST_CASE("a share that binds is used and hardly ever passed, whatever the guess
     for (const double guess : {0.1, 1.0, 5.0, 100.0})
       for (std::uint32_t seed = 0; seed < 12; ++seed) {
         Encode encode{passages(seed, 240)};
-        for (encode.halved_by = 4.5; encode.halved_by < 6.0; encode.halved_by += 0.7)
-          for (const RateCurve& curve : {kSteered, kRuns, kPrompt}) {
-            const RateControl::Task task = task_for(encode, share, guess);
-            const auto result = encode.run(curve, task);
-            const double used = static_cast<double>(result.bytes) / static_cast<double>(task.share);
-            CAPTURE(share);
-            CAPTURE(guess);
-            CAPTURE(seed);
-            CAPTURE(encode.halved_by);
-            CAPTURE(curve.steerable);
-            CHECK(used > (curve.steerable ? 0.9 : 0.85));
-            CHECK(used < 1.06);
-            CHECK(result.bound);
-          }
+        for (encode.halved_by = 4.5; encode.halved_by < 6.0; encode.halved_by += 0.7) {
+          const RateControl::Task task = task_for(encode, share, guess);
+          const auto result = encode.run(kSteered, task);
+          const double used = static_cast<double>(result.bytes) / static_cast<double>(task.share);
+          CAPTURE(share);
+          CAPTURE(guess);
+          CAPTURE(seed);
+          CAPTURE(encode.halved_by);
+          CHECK(used > 0.9);
+          CHECK(used < 1.06);
+          CHECK(result.bound);
+        }
       }
 }
 
-TEST_CASE("a large share needs no rehearsal, and no runs") {
+TEST_CASE("one crf for all frames: a rehearsal brings the bytes near the share") {
+  for (const double share : {0.6, 0.25, 0.08})
+    for (const double guess : {0.1, 1.0, 5.0})
+      for (std::uint32_t seed = 0; seed < 12; ++seed) {
+        const Encode encode{passages(seed, 240)};
+        const RateControl::Task task = task_for(encode, share, guess);
+        const auto result = encode.run(kOneCrf, task);
+        CHECK(std::ranges::all_of(result.crf, [&](const double c) { return c == result.crf[0]; }));
+        CHECK(result.bound);
+        CHECK(static_cast<double>(result.bytes) > 0.7 * static_cast<double>(task.share));
+        CHECK(static_cast<double>(result.bytes) < 1.3 * static_cast<double>(task.share));
+      }
+}
+
+TEST_CASE("a large share needs no rehearsal, and cannot bind") {
   const Encode encode{passages(3, 240)};
-  RateControl rate(kRuns, task_for(encode, 20.0, 1.0));
+  RateControl rate(kOneCrf, task_for(encode, 20.0, 1.0));
   CHECK(rate.rehearsal() == 0);
-  const RateControl doubtful(kRuns, task_for(encode, 1.0, 1.0));
+  CHECK_FALSE(rate.may_bind());
+  const RateControl doubtful(kOneCrf, task_for(encode, 1.0, 1.0));
   CHECK(doubtful.rehearsal() > 1);
   CHECK(doubtful.rehearsal() <= encode.source.size() / 6);
-  for (const RateCurve& curve : {kRuns, kPrompt}) {
-    RateControl ample(curve, task_for(encode, 4.0, 1.0));
-    encode.rehearse(ample);
-    for (std::size_t i = 0; i < encode.source.size(); ++i) CHECK_FALSE(ample.sent());
-  }
+  CHECK(doubtful.may_bind());
+  RateControl ample(kOneCrf, task_for(encode, 4.0, 5.0));
+  CHECK(ample.may_bind());
+  encode.rehearse(ample);
+  CHECK_FALSE(ample.may_bind());
 }
 
 TEST_CASE("a dark title says little of the film behind it") {
   Encode encode{passages(5, 240)};
   for (std::size_t i = 0; i < 20; ++i) encode.source[i] = 1;
-  for (const RateCurve& curve : {kSteered, kRuns, kPrompt}) {
-    const RateControl::Task task = task_for(encode, 0.3, 1.0);
-    const auto result = encode.run(curve, task);
-    CHECK(static_cast<double>(result.bytes) < 1.06 * static_cast<double>(task.share));
-    CHECK(static_cast<double>(result.bytes) > 0.9 * static_cast<double>(task.share));
-  }
+  const RateControl::Task task = task_for(encode, 0.3, 1.0);
+  const auto result = encode.run(kSteered, task);
+  CHECK(static_cast<double>(result.bytes) < 1.06 * static_cast<double>(task.share));
+  CHECK(static_cast<double>(result.bytes) > 0.9 * static_cast<double>(task.share));
 }
 
 TEST_CASE("what the source did not foretell is not paid for by a segment's end") {
@@ -207,18 +206,6 @@ TEST_CASE("a rehearsal of quiet pictures counts for as little as they take") {
   CHECK(std::abs(result.crf[60] - end) < 0.7);
 }
 
-TEST_CASE("runs that can be corrected use nearly all of a share") {
-  double used = 0.0;
-  for (std::uint32_t seed = 0; seed < 12; ++seed) {
-    Encode encode{passages(seed, 240)};
-    encode.noise = 0.05;
-    const RateControl::Task task = task_for(encode, 0.4, 1.0);
-    used += static_cast<double>(encode.run(kPrompt, task).bytes) / static_cast<double>(task.share);
-  }
-  CHECK(used > 0.93 * 12.0);
-  CHECK(used < 0.99 * 12.0);
-}
-
 TEST_CASE("the fewer frames lie in the encoder, the more of the share is used") {
   const Encode slow{passages(4, 240), 5.0, 6.0, 0.05, 60};
   Encode quick = slow;
@@ -236,24 +223,11 @@ TEST_CASE("the crf never goes below the one asked for nor above the codec's larg
     encode.halved_by = 3.0 + 0.2 * seed;
     for (const double share : {3.0, 0.1, 1e-5}) {
       const auto result =
-          encode.run(seed % 2 == 0 ? kSteered : kRuns, task_for(encode, share, 1.0));
+          encode.run(seed % 2 == 0 ? kSteered : kOneCrf, task_for(encode, share, 1.0));
       const auto [low, high] = std::minmax_element(result.crf.begin(), result.crf.end());
       CHECK(*low >= 18.0);
       CHECK(*high <= 51.0);
     }
-  }
-}
-
-TEST_CASE("runs: their number is bounded, and the quality changes between them alone") {
-  for (std::uint32_t seed = 0; seed < 20; ++seed) {
-    const Encode encode{passages(seed, 100 + 10 * seed)};
-    const auto result = encode.run(kRuns, task_for(encode, 0.3, 1.0));
-    std::vector<std::size_t> begins{0};
-    for (std::size_t i = 1; i < result.crf.size(); ++i)
-      if (result.crf[i] != result.crf[i - 1]) begins.push_back(i);
-    begins.push_back(result.crf.size());
-    CHECK(begins.size() <= 4);
-    for (std::size_t i = 1; i < begins.size(); ++i) CHECK(begins[i] - begins[i - 1] >= 40);
   }
 }
 
