@@ -60,16 +60,6 @@ STREAMVSR_CLONES void compare_row(const GrayPlane& now, const GrayPlane& before,
   }
 }
 
-std::size_t seen_from(const MotionField& field, const int column, const int row, const int dx,
-                      const int dy) {
-  constexpr int kHalf = kUnit * kCell / 2;
-  const int to_column = column + ((dx + kHalf) >> 6);
-  const int to_row = row + ((dy + kHalf) >> 6);
-  static_assert(kUnit * kCell == 1 << 6);
-  return field.index(std::clamp(to_column, 0, field.columns - 1),
-                     std::clamp(to_row, 0, field.rows - 1));
-}
-
 // How much a cell and those around it differ from their mean, in the mean.
 STREAMVSR_CLONES float deviation(const GrayPlane& plane, const int column, const int row) {
   int sum = 0;
@@ -175,7 +165,7 @@ Relation relate(const GrayPyramid& now, const GrayPyramid& before, const MotionS
       const int dy = motion.dy[cell];
       // What stays where it is and looks the same there needs no other proof.
       if (dx == 0 && dy == 0) continue;
-      const std::size_t there = seen_from(motion, column, row, dx, dy);
+      const std::size_t there = motion.origin(column, row);
       const int error = std::abs(dx + back.dx[there]) + std::abs(dy + back.dy[there]);
       const int way = std::abs(dx) + std::abs(dy);
       if (error > kUnit / 2 + way / 10) relation.reliable[cell] = 0;
@@ -191,7 +181,7 @@ void chain(MotionField& motion, std::vector<std::uint8_t>& reliable, const Relat
   for (int row = 0; row < motion.rows; ++row) {
     for (int column = 0; column < motion.columns; ++column) {
       const std::size_t cell = motion.index(column, row);
-      const std::size_t there = seen_from(motion, column, row, motion.dx[cell], motion.dy[cell]);
+      const std::size_t there = motion.origin(column, row);
       reliable[cell] &= further.reliable[there];
       motion.dx[cell] = add(motion.dx[cell], further.motion.dx[there]);
       motion.dy[cell] = add(motion.dy[cell], further.motion.dy[there]);
