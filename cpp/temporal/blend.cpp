@@ -196,10 +196,15 @@ void spread(const std::int16_t* cells, const int columns, const Cells& across, c
       continue;
     }
     const int border = std::clamp(across.begin(column + 1), from, std::max(from, to));
-    const int width = to - from;
-    for (int x = from; x < to; ++x) {
-      const int between = left + (right - left) * (2 * (x - from) + 1) / (2 * width);
-      out[x] = static_cast<std::int16_t>(std::min(between, x < border ? left : right));
+    // In 1 / 2^16, by half samples.
+    const int step = to > from ? ((right - left) * (1 << 16)) / (2 * (to - from)) : 0;
+    for (int x = from; x < border; ++x) {
+      const int between = left + ((step * (2 * (x - from) + 1)) >> 16);
+      out[x] = static_cast<std::int16_t>(std::min(between, left));
+    }
+    for (int x = border; x < to; ++x) {
+      const int between = left + ((step * (2 * (x - from) + 1)) >> 16);
+      out[x] = static_cast<std::int16_t>(std::min(between, right));
     }
   }
 }

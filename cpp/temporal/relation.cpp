@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/clones.h"
 
@@ -25,22 +26,28 @@ struct Sums {
   int signed_sum = 0;
 };
 
-// One cell's differences; both planes reach as far as a cell and a sample.
+// One cell's differences; both planes reach as far as a cell and a sample. All samples of the cell
+// stand in a row, so that one vector holds them.
 [[gnu::always_inline]] inline Sums compare(const std::uint8_t* a, const std::ptrdiff_t a_stride,
                                            const std::uint8_t* b, const std::ptrdiff_t b_stride,
                                            const int fx, const int fy) {
+  constexpr int kSamples = kCell * kCell;
+  std::uint8_t own[kSamples];
+  std::uint8_t left[kSamples + kCell];
+  std::uint8_t right[kSamples + kCell];
+  for (int y = 0; y < kCell; ++y) std::memcpy(own + y * kCell, a + y * a_stride, kCell);
+  for (int y = 0; y <= kCell; ++y) {
+    std::memcpy(left + y * kCell, b + y * b_stride, kCell);
+    std::memcpy(right + y * kCell, b + y * b_stride + 1, kCell);
+  }
   Sums sums;
-  for (int y = 0; y < kCell; ++y) {
-    for (int x = 0; x < kCell; ++x) {
-      const int above = b[x] * (kUnit - fx) + b[x + 1] * fx;
-      const int below = b[x + b_stride] * (kUnit - fx) + b[x + b_stride + 1] * fx;
-      const int there = (above * (kUnit - fy) + below * fy + kUnit * kUnit / 2) / (kUnit * kUnit);
-      const int d = a[x] - there;
-      sums.absolute += std::abs(d);
-      sums.signed_sum += d;
-    }
-    a += a_stride;
-    b += b_stride;
+  for (int i = 0; i < kSamples; ++i) {
+    const int above = left[i] * (kUnit - fx) + right[i] * fx;
+    const int below = left[i + kCell] * (kUnit - fx) + right[i + kCell] * fx;
+    const int there = (above * (kUnit - fy) + below * fy + kUnit * kUnit / 2) / (kUnit * kUnit);
+    const int d = own[i] - there;
+    sums.absolute += std::abs(d);
+    sums.signed_sum += d;
   }
   return sums;
 }
