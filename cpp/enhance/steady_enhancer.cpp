@@ -40,11 +40,13 @@ class SteadyEnhancer final : public Enhancer {
     inner_->check(source, color);
   }
   int preferred_batch() const override { return inner_->preferred_batch(); }
-  // The oldest enhanced picture of the window must be what it was, and how far it is masked may
-  // depend on the one before it.
+  // The oldest enhanced picture of the window must be what it was. How far it is masked, and what
+  // the next one's motion is taken to be, may depend on the one before it.
   int look_back() const override {
-    return inner_->look_back() + (options_.temporal.on() ? options_.temporal.window - 1 : 0) +
-           (options_.mask.uses_motion() ? 1 : 0);
+    const int own = options_.temporal.on()        ? options_.temporal.window
+                    : options_.mask.uses_motion() ? 1
+                                                  : 0;
+    return inner_->look_back() + own;
   }
   std::size_t workspace_bytes(const PlaneFormat& source) const override;
   std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) override;

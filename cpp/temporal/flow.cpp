@@ -230,6 +230,16 @@ std::int16_t in_units(const float samples) {
 
 }  // namespace
 
+std::size_t MotionField::origin(const int column, const int row) const {
+  constexpr int kWidth = kUnit * kCell;
+  const auto along = [](const int cell, const int way, const int count) {
+    const int middle = cell * kWidth + kWidth / 2 + way;
+    return std::clamp(middle, 0, count * kWidth - 1) / kWidth;
+  };
+  const std::size_t cell = index(column, row);
+  return index(along(column, dx[cell], columns), along(row, dy[cell], rows));
+}
+
 std::optional<SearchedLevels> searched_levels(const GrayPyramid& now, const int finest,
                                               const int coarsest) {
   if (std::min(now.full().width(), now.full().height()) < 2 * kPatch) return std::nullopt;

@@ -35,6 +35,8 @@ struct MotionField {
     return static_cast<std::size_t>(row) * static_cast<std::size_t>(columns) +
            static_cast<std::size_t>(column);
   }
+  // The cell before in which lies the middle of where this one was; at the edge the nearest.
+  std::size_t origin(int column, int row) const;
 };
 
 // Dense inverse search (Kroeger, Timofte, Dai, Van Gool: Fast Optical Flow using Dense Inverse

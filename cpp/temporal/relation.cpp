@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/clones.h"
 
@@ -25,22 +26,28 @@ struct Sums {
   int signed_sum = 0;
 };
 
-// One cell's differences; both planes reach as far as a cell and a sample.
+// One cell's differences; both planes reach as far as a cell and a sample. All samples of the cell
+// stand in a row, so that one vector holds them.
 [[gnu::always_inline]] inline Sums compare(const std::uint8_t* a, const std::ptrdiff_t a_stride,
                                            const std::uint8_t* b, const std::ptrdiff_t b_stride,
                                            const int fx, const int fy) {
+  constexpr int kSamples = kCell * kCell;
+  std::uint8_t own[kSamples];
+  std::uint8_t left[kSamples + kCell];
+  std::uint8_t right[kSamples + kCell];
+  for (int y = 0; y < kCell; ++y) std::memcpy(own + y * kCell, a + y * a_stride, kCell);
+  for (int y = 0; y <= kCell; ++y) {
+    std::memcpy(left + y * kCell, b + y * b_stride, kCell);
+    std::memcpy(right + y * kCell, b + y * b_stride + 1, kCell);
+  }
   Sums sums;
-  for (int y = 0; y < kCell; ++y) {
-    for (int x = 0; x < kCell; ++x) {
-      const int above = b[x] * (kUnit - fx) + b[x + 1] * fx;
-      const int below = b[x + b_stride] * (kUnit - fx) + b[x + b_stride + 1] * fx;
-      const int there = (above * (kUnit - fy) + below * fy + kUnit * kUnit / 2) / (kUnit * kUnit);
-      const int d = a[x] - there;
-      sums.absolute += std::abs(d);
-      sums.signed_sum += d;
-    }
-    a += a_stride;
-    b += b_stride;
+  for (int i = 0; i < kSamples; ++i) {
+    const int above = left[i] * (kUnit - fx) + right[i] * fx;
+    const int below = left[i + kCell] * (kUnit - fx) + right[i + kCell] * fx;
+    const int there = (above * (kUnit - fy) + below * fy + kUnit * kUnit / 2) / (kUnit * kUnit);
+    const int d = own[i] - there;
+    sums.absolute += std::abs(d);
+    sums.signed_sum += d;
   }
   return sums;
 }
@@ -58,16 +65,6 @@ STREAMVSR_CLONES void compare_row(const GrayPlane& now, const GrayPlane& before,
     out[column] = compare(now.at(column * kCell, row * kCell), now.stride(), before.at(x, y),
                           before.stride(), dx & (kUnit - 1), dy & (kUnit - 1));
   }
-}
-
-std::size_t seen_from(const MotionField& field, const int column, const int row, const int dx,
-                      const int dy) {
-  constexpr int kHalf = kUnit * kCell / 2;
-  const int to_column = column + ((dx + kHalf) >> 6);
-  const int to_row = row + ((dy + kHalf) >> 6);
-  static_assert(kUnit * kCell == 1 << 6);
-  return field.index(std::clamp(to_column, 0, field.columns - 1),
-                     std::clamp(to_row, 0, field.rows - 1));
 }
 
 // How much a cell and those around it differ from their mean, in the mean.
@@ -175,7 +172,7 @@ Relation relate(const GrayPyramid& now, const GrayPyramid& before, const MotionS
       const int dy = motion.dy[cell];
       // What stays where it is and looks the same there needs no other proof.
       if (dx == 0 && dy == 0) continue;
-      const std::size_t there = seen_from(motion, column, row, dx, dy);
+      const std::size_t there = motion.origin(column, row);
       const int error = std::abs(dx + back.dx[there]) + std::abs(dy + back.dy[there]);
       const int way = std::abs(dx) + std::abs(dy);
       if (error > kUnit / 2 + way / 10) relation.reliable[cell] = 0;
@@ -191,7 +188,7 @@ void chain(MotionField& motion, std::vector<std::uint8_t>& reliable, const Relat
   for (int row = 0; row < motion.rows; ++row) {
     for (int column = 0; column < motion.columns; ++column) {
       const std::size_t cell = motion.index(column, row);
-      const std::size_t there = seen_from(motion, column, row, motion.dx[cell], motion.dy[cell]);
+      const std::size_t there = motion.origin(column, row);
       reliable[cell] &= further.reliable[there];
       motion.dx[cell] = add(motion.dx[cell], further.motion.dx[there]);
       motion.dy[cell] = add(motion.dy[cell], further.motion.dy[there]);

@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "temporal/blend.h"
+#include "temporal/detail.h"
+#include "temporal/even.h"
 
 namespace streamvsr {
 
@@ -61,6 +63,17 @@ std::vector<float> trust(const CellDifferences& left, const MotionField& motion,
   return all;
 }
 
+// Takes trust from the cells that show less than now.
+void prefer_detail(const std::vector<float>& earlier, const std::vector<float>& now,
+                   const MotionField& motion, std::vector<float>& trusts) {
+  for (int row = 0; row < motion.rows; ++row) {
+    for (int column = 0; column < motion.columns; ++column) {
+      const std::size_t cell = motion.index(column, row);
+      trusts[cell] *= stands_in(earlier[motion.origin(column, row)], now[cell]);
+    }
+  }
+}
+
 }  // namespace
 
 void check(const SteadySettings& settings) {
@@ -89,8 +102,16 @@ const Relation& Stabilizer::look_at(std::shared_ptr<const GrayPyramid> source,
   Seen now;
   now.gray = std::move(source);
   if (relates_ && !seen_.empty()) {
-    now.relation = relate(*now.gray, *seen_.front().gray, settings_.search, parallel, *finder_);
+    const Seen& before = seen_.front();
+    now.relation = relate(*now.gray, *before.gray, settings_.search, parallel, *finder_);
+    if (settings_.on() && !now.relation.cut) {
+      now.evened = now.relation;
+      now.evened.motion = evened(now.relation, before.relation);
+      now.evened.left =
+          differences(now.gray->full(), before.gray->full(), now.evened.motion, parallel);
+    }
   }
+  if (settings_.on()) now.detail = detail(now.gray->full(), parallel);
   seen_.push_front(std::move(now));
   const auto most = static_cast<std::size_t>(settings_.on() ? settings_.window : 1);
   while (seen_.size() > most) seen_.pop_back();
@@ -108,22 +129,23 @@ Planes Stabilizer::steady(Planes enhanced, const int scale, const Parallel& para
 
   std::vector<MotionField> motions;
   std::vector<std::vector<float>> trusts;
-  std::vector<std::uint8_t> reliable = now.relation.reliable;
+  std::vector<std::uint8_t> reliable = now.evened.reliable;
   for (std::size_t k = 1; k < seen_.size(); ++k) {
     const Seen& after = seen_[k - 1];
     const Planes* const earlier = seen_[k].enhanced.get();
-    if (after.relation.cut || earlier == nullptr) break;
+    if (after.evened.cut || earlier == nullptr) break;
     if (!(earlier->format() == now.enhanced->format())) break;
     if (k == 1) {
-      motions.push_back(now.relation.motion);
-      trusts.push_back(trust(now.relation.left, motions.back(), k, reliable));
-      continue;
+      motions.push_back(now.evened.motion);
+      trusts.push_back(trust(now.evened.left, motions.back(), k, reliable));
+    } else {
+      motions.push_back(motions.back());
+      chain(motions.back(), reliable, after.evened);
+      const CellDifferences left =
+          differences(now.gray->full(), seen_[k].gray->full(), motions.back(), parallel);
+      trusts.push_back(trust(left, motions.back(), k, reliable));
     }
-    motions.push_back(motions.back());
-    chain(motions.back(), reliable, after.relation);
-    const CellDifferences left =
-        differences(now.gray->full(), seen_[k].gray->full(), motions.back(), parallel);
-    trusts.push_back(trust(left, motions.back(), k, reliable));
+    prefer_detail(seen_[k].detail, now.detail, motions.back(), trusts.back());
   }
   if (trusts.empty()) return now.enhanced->clone();
 
@@ -156,9 +178,9 @@ Planes Stabilizer::steady(Planes enhanced, const int scale, const Parallel& para
 std::size_t Stabilizer::bytes(const PlaneFormat& source, const PlaneFormat& enhanced) const {
   const auto window = static_cast<std::size_t>(settings_.on() ? settings_.window : 1);
   const std::size_t cells = MotionField(source.width, source.height).dx.size();
-  // By cell: motion and trust of every picture held, and while one is worked on, patches and
-  // differences.
-  constexpr std::size_t kHeld = 16;
+  // By cell: motion, found and evened out, what is left along it and detail of every picture held,
+  // and while one is worked on, patches, differences and trust.
+  constexpr std::size_t kHeld = 32;
   constexpr std::size_t kWorking = 112;
   return window * (GrayPyramid::bytes(source.width, source.height) + kHeld * cells) +
          kWorking * cells + (settings_.on() ? window * planes_bytes(enhanced) : 0);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <deque>
 #include <memory>
+#include <vector>
 
 #include "color/planes.h"
 #include "temporal/gray_pyramid.h"
@@ -30,10 +31,11 @@ struct SteadySettings {
 void check(const SteadySettings& settings);
 
 // Purpose: the temporal window of a stream. A result is a function of the last `window` pictures,
-// source and enhanced, the latter as they came from the network: never of an earlier result. So it
-// can be had again from any place in the stream, `window - 1` pictures before it. Pictures of
-// another size or format, and a cut, begin a new window. Thread-safety: by one thread at a time; it
-// uses those of `parallel`. Ownership: holds copies of what it was given, but not of the finder.
+// source and enhanced, the latter as they came from the network, and of the source before them:
+// never of an earlier result. So it can be had again from any place in the stream, `window`
+// pictures before it. Pictures of another size or format, and a cut, begin a new window.
+// Thread-safety: by one thread at a time; it uses those of `parallel`. Ownership: holds copies of
+// what it was given, but not of the finder.
 class Stabilizer {
  public:
   // relates: look_at() compares pictures even where the settings do nothing. finder: of motion;
@@ -57,7 +59,9 @@ class Stabilizer {
  private:
   struct Seen {
     std::shared_ptr<const GrayPyramid> gray;
-    Relation relation;  // to the one before
+    Relation relation;          // to the one before
+    Relation evened;            // the same along its motion as evened out over time
+    std::vector<float> detail;  // by cell
     std::shared_ptr<const Planes> enhanced;
   };
 

@@ -14,7 +14,8 @@ and, where the package imageio-ffmpeg is, VMAF; and flicker, as
   code over 9 x 9 samples);
 - warping: the warping error of Lai et al. (ECCV 2018): mean square difference of a picture and the
   one before brought to it by the truth's motion (DIS of OpenCV to the last sample), where that lies
-  in the picture, forth and back agree and no border of motions is (Ruder et al., GCPR 2016). The
+  in the picture, forth and back agree and no border of motions is (Ruder et al., GCPR 2016). Pairs
+  in which that is less than a third of the samples are left out: a cut lies between them. The
   truth's own is told beside it, and how much of it is slow: where the truth moves by at most two
   samples;
 - tOF of Chu et al. (TecoGAN, 2020): the mean distance in samples of the output's flow from the
@@ -55,6 +56,8 @@ from streamvsr import _core, upscale
 from streamvsr.models import find_model, torch_path
 
 Pictures = NDArray[np.uint8]
+# Share of the samples that a pair must have in common, else it is taken for a cut.
+IN_COMMON = 1 / 3
 PRESETS = "theater_medium/balanced,theater_small/balanced,theater_large/balanced"
 
 
@@ -115,7 +118,7 @@ class Motion:
 
 
 def flows(truth: Pictures) -> list[Motion]:
-    """For every second pair."""
+    """For every second pair, without those that a cut parts."""
     cv2: Any = importlib.import_module("cv2")
     cv2.setNumThreads(1)
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -138,7 +141,8 @@ def flows(truth: Pictures) -> list[Motion]:
         )
         reliable &= changes <= 0.01 * way + 0.002
         reliable &= (at_x >= 0) & (at_y >= 0) & (at_x <= width - 1) & (at_y <= height - 1)
-        found.append(Motion(i, at_x, at_y, reliable, reliable & (way <= 4)))
+        if reliable.mean() >= IN_COMMON:
+            found.append(Motion(i, at_x, at_y, reliable, reliable & (way <= 4)))
     return found
 
 

@@ -56,7 +56,7 @@ TEST_CASE("a result is the same in any batches, on any threads, and from any sta
   for (const PlaneFormat& format : kFormats) {
     const auto pictures = film(format, 11, 7);
     const auto reference = steady(everything());
-    CHECK(reference->look_back() == 3);
+    REQUIRE(reference->look_back() == 3);
     const auto expected = run(*reference, pictures, 1);
     for (const int threads : {1, 2, 3}) {
       const auto enhancer = steady(everything(threads));
@@ -71,10 +71,26 @@ TEST_CASE("a result is the same in any batches, on any threads, and from any sta
   }
 }
 
+TEST_CASE("a window without a mask can be begun where look_back() says, and no later") {
+  SteadyOptions options;
+  options.temporal.background_lock = false;
+  const auto pictures = film({128, 96, 1, 0, 0, 8, false}, 11, 11);
+  const auto reference = steady(options);
+  const auto back = static_cast<std::size_t>(reference->look_back());
+  const auto expected = run(*reference, pictures, 1);
+  bool differs = false;
+  for (std::size_t first = 1; first + back < pictures.size(); ++first) {
+    const auto late = run(*steady(options), pictures, 1, first);
+    for (std::size_t i = back; i < late.size(); ++i) CHECK(same(late[i], expected[first + i]));
+    differs = differs || !same(late[back - 1], expected[first + back - 1]);
+  }
+  CHECK(differs);
+}
+
 TEST_CASE("what it looks back on is what its settings need") {
   SteadyOptions options = everything();
   options.mask.motion = 1.0F;
-  CHECK(steady(options)->look_back() == 2);
+  CHECK(steady(options)->look_back() == 3);
   options.temporal.window = 1;
   CHECK(steady(options)->look_back() == 0);
   options.mask.motion = 0.02F;

@@ -164,7 +164,7 @@ TEST_CASE("a fade and a flash are not held back") {
   }
 }
 
-TEST_CASE("a result depends on the pictures of its window alone, and on no threads") {
+TEST_CASE("a result depends on its window and the source before it alone, and on no threads") {
   const Parallel threads = [](const int count, const std::function<void(int)>& piece) {
     std::vector<std::jthread> all;
     for (int first = 0; first < 3; ++first)
@@ -182,9 +182,9 @@ TEST_CASE("a result depends on the pictures of its window alone, and on no threa
     const auto all = steadied(settings, pictures, 2);
     const auto others = steadied(settings, pictures, 2, 0, threads);
     for (std::size_t i = 0; i < all.size(); ++i) CHECK(same(all[i], others[i]));
-    for (std::size_t first = 0; first + 3 < pictures.size(); ++first) {
+    for (std::size_t first = 0; first + 4 < pictures.size(); ++first) {
       const auto late = steadied(settings, pictures, 2, first);
-      for (std::size_t i = first == 0 ? 0 : 3; i < late.size(); ++i)
+      for (std::size_t i = first == 0 ? 0 : 4; i < late.size(); ++i)
         CHECK(same(late[i], all[first + i]));
     }
   }
