@@ -1,4 +1,5 @@
-// Packets of ours made smaller: the last resort of a segment that passed its share of the disk.
+// Pictures out of packets of ours, encoded again: for a segment that does not suit its share of the
+// disk.
 #pragma once
 
 #include <span>

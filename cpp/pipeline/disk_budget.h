@@ -56,7 +56,7 @@ struct DiskBudget {
   }
   // And of those of its draft.
   static std::size_t draft_bytes(const std::size_t held_bytes) {
-    return std::min(3 * held_bytes, std::size_t{128} << 20);
+    return std::min(5 * held_bytes, std::size_t{160} << 20);
   }
 
   bool limited() const { return output_bytes > 0; }

@@ -11,7 +11,7 @@
 namespace streamvsr {
 
 // Purpose: pictures as packets in memory, of x264 at its fastest and at a crf that leaves them
-// about 50 dB: what an encoder loses that makes a few hundredths of that of them is its own.
+// 50 dB and more: beside what the budget's encoder loses that is nothing.
 // The packets depend on nothing but settings and pictures. Thread-safety: none.
 class Draft {
  public:

@@ -141,6 +141,8 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, EncoderSettings& encoder, int& 
   if (!fits_unlowered()) rehearsal = 0;
   int d = wished_decoder_threads;
   int e = encoder_threads;
+  if (draft > 0 || rehearsal > 0)
+    while (d > least_decoder && !fits(with(asked.lookahead, e, d))) --d;
   while (d > least_decoder && !fits(with(least_lookahead, least_encoder, d))) --d;
   while (e > least_encoder && !fits(with(least_lookahead, e, d))) --e;
   int lookahead = asked.lookahead;

@@ -43,7 +43,7 @@ constexpr double kNear = 0.4;  // halvings between a rehearsal's crf and the one
 // counts too, up to so many times what was found.
 constexpr double kLight = 0.1;
 constexpr double kMostGuessed = 30.0;
-constexpr double kSurely = 0.5;  // a need of this part of the aim does not bind
+constexpr double kSurely = 0.7;  // a need of this part of the aim does not bind
 
 // Bytes around each frame, without the largest packet there: a source's key frame says nothing of
 // how hard its passage is.

@@ -166,7 +166,8 @@ def beside(reference: Path, folder: Path, codec: str, wanted: int, seconds: floa
             limit = ["-b:v", str(rate)]
         quiet = ["-x265-params", "log-level=none"] if codec == "hevc" else []
         run(
-            ["ffmpeg", "-v", "error", "-y", "-i", reference, "-vsync", "passthrough", "-c:v",
+            ["ffmpeg", "-v", "error", "-y", "-i", reference, "-vsync", "passthrough",
+             "-enc_time_base", "-1", "-c:v",
              ENCODERS[codec], "-preset", PRESETS[codec], "-g", "9999", *limit, *quiet, path]
         )  # fmt: skip
         size = video_bytes(path)

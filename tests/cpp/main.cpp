@@ -1,4 +1,15 @@
 // A crash is told by the sanitizers, with its stack; doctest's own handler can hang inside them.
 #define DOCTEST_CONFIG_NO_POSIX_SIGNALS
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+
+#include <cstdio>
+
+#include "hang.h"
+
+int main(int argc, char** argv) {
+  // What was said before a suite is killed is there to be read.
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  const streamvsr::HangWatch watch;
+  return doctest::Context(argc, argv).run();
+}

@@ -156,5 +156,37 @@ TEST_CASE("the same needs give the same plan, and more memory never less of anyt
   }
 }
 
+TEST_CASE("a draft is planned where nothing of the encoder is lowered for it, or not at all") {
+  bool with = false, without = false;
+  for (std::size_t megabytes = 4096; megabytes >= 512; megabytes -= 32) {
+    Example e(960, 540, "hevc", "medium"), none(960, 540, "hevc", "medium");
+    e.needs.held = none.needs.held = 31 * kMiB;
+    e.needs.draft = 124 * kMiB;
+    e.needs.draft_encoder = 40 * kMiB;
+    try {
+      const MemoryPlan expected = none.plan(megabytes);
+      const MemoryPlan plan = e.plan(megabytes);
+      CHECK(plan.used() <= plan.limit);
+      CHECK((plan.draft == 0 || plan.draft == e.needs.draft));
+      CHECK(e.encoder.lookahead == none.encoder.lookahead);
+      CHECK(e.encoder.threads == none.encoder.threads);
+      if (plan.draft > 0) {
+        with = true;
+        // Packets of the draft, and two more sets of those that wait.
+        CHECK(plan.packets == expected.packets + e.needs.draft + 2 * e.needs.held);
+        CHECK(plan.change.find("the encoder's") == std::string::npos);
+      } else {
+        without = true;
+        CHECK(plan.packets == expected.packets);
+      }
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::kMemory);
+      break;
+    }
+  }
+  CHECK(with);
+  CHECK(without);
+}
+
 }  // namespace
 }  // namespace streamvsr

@@ -159,7 +159,7 @@ TEST_CASE("a large share needs no rehearsal, and cannot bind") {
   CHECK(doubtful.rehearsal() > 1);
   CHECK(doubtful.rehearsal() <= encode.source.size() / 6);
   CHECK(doubtful.may_bind());
-  RateControl ample(kOneCrf, task_for(encode, 4.0, 5.0));
+  RateControl ample(kOneCrf, task_for(encode, 2.0, 5.0));
   CHECK(ample.may_bind());
   encode.rehearse(ample);
   CHECK_FALSE(ample.may_bind());
