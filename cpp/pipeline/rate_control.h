@@ -40,6 +40,8 @@ class RateControl {
   // The first frames were encoded with crf(), for their sizes alone. True: the crf is now so far
   // from that one that it should be done again.
   bool rehearsed(std::size_t frames, std::int64_t key_bytes, std::int64_t other_bytes);
+  // All frames were encoded with this crf, and it is the one.
+  void settle(const double crf) { crf_ = crf; }
 
   // The crf for the frame that is encoded next.
   double crf() const { return crf_; }

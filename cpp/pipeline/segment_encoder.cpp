@@ -5,7 +5,6 @@
 
 #include "media/reencode.h"
 #include "media/telecine.h"
-#include "pipeline/size_search.h"
 #include "pipeline/space.h"
 
 namespace streamvsr {
@@ -72,9 +71,11 @@ void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment, P
 void SegmentEncoder::feed_waiting(const bool last_in_segment, PacketSink& out) {
   while (!waiting_.empty()) {
     if (plan_.budget.limited() && !rate_) begin_budget();
-    if (rehearsal_ > 0) {
-      rehearse();
-      if (plan_.memory.draft > 0 && rate_->may_bind()) draft_.emplace(*plan_.draft);
+    if (const std::size_t pictures = std::min(std::exchange(rehearsal_, 0), waiting_.size());
+        pictures > 0) {
+      const SizeSearch::Begin last = rehearse_some(pictures);
+      const bool settled = last_in_segment && pictures == waiting_.size() && rehearse_all(last);
+      if (plan_.memory.draft > 0 && !settled && rate_->may_bind()) draft_.emplace(*plan_.draft);
     }
     Waiting picture = std::move(waiting_.front());
     waiting_.pop_front();
@@ -106,29 +107,52 @@ void SegmentEncoder::feed(Waiting picture, const bool last_in_segment, PacketSin
   }
 }
 
-// See Note [rehearsal].
-void SegmentEncoder::rehearse() {
-  const std::size_t pictures = std::min(rehearsal_, waiting_.size());
-  rehearsal_ = 0;
+// See Note [rehearsal]. Bytes of the first of the waiting pictures, and of the others.
+std::pair<std::int64_t, std::int64_t> SegmentEncoder::rehearse(const double crf,
+                                                               const std::size_t pictures) {
   EncoderSettings settings = plan_.encoder;
-  for (int round = 0; round < kRehearsals; ++round) {
-    settings.crf = rate_->crf();
-    Encoder encoder(settings);
-    std::int64_t first = 0, others = 0;
-    const PacketPtr packet = make_packet();
-    const auto receive = [&] {
-      for (; encoder.receive(*packet); av_packet_unref(packet.get()))
-        (packet->pts == waiting_.front().frame->pts ? first : others) += packet->size;
-    };
-    for (std::size_t i = 0; i < pictures; ++i) {
-      stop_.check();
-      encoder.send(waiting_[i].frame.get());
-      receive();
-    }
-    encoder.send(nullptr);
+  settings.crf = crf;
+  Encoder encoder(settings);
+  std::int64_t first = 0, others = 0;
+  const PacketPtr packet = make_packet();
+  const auto receive = [&] {
+    for (; encoder.receive(*packet); av_packet_unref(packet.get()))
+      (packet->pts == waiting_.front().frame->pts ? first : others) += packet->size;
+  };
+  for (std::size_t i = 0; i < pictures; ++i) {
+    stop_.check();
+    encoder.send(waiting_[i].frame.get());
     receive();
-    if (!rate_->rehearsed(pictures, first, others)) break;
   }
+  encoder.send(nullptr);
+  receive();
+  return {first, others};
+}
+
+// The last of them.
+SizeSearch::Begin SegmentEncoder::rehearse_some(const std::size_t pictures) {
+  for (int round = 1;; ++round) {
+    const double crf = rate_->crf();
+    const auto [first, others] = rehearse(crf, pictures);
+    if (!rate_->rehearsed(pictures, first, others) || round == kRehearsals)
+      return {crf, first + others, true};
+  }
+}
+
+// False: the crf is not settled by it.
+bool SegmentEncoder::rehearse_all(const SizeSearch::Begin& begin) {
+  const EncoderSettings& meant = plan_.encoder;
+  const RateCurve& curve = *rate_curve(meant.codec);
+  if (curve.steerable) return false;
+  SizeSearch search(curve, rate_->halved_by(), segment_.share, meant_crf(meant.codec, meant.crf),
+                    begin);
+  search.begin_found();
+  while (const std::optional<double> crf = search.next()) {
+    const auto [first, others] = rehearse(*crf, waiting_.size());
+    search.found(*crf, first + others);
+  }
+  if (search.best()) rate_->settle(*search.best());
+  return search.best().has_value();
 }
 
 void SegmentEncoder::open() {

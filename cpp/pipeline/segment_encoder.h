@@ -14,6 +14,7 @@
 #include "pipeline/draft.h"
 #include "pipeline/plan.h"
 #include "pipeline/rate_control.h"
+#include "pipeline/size_search.h"
 
 namespace streamvsr {
 
@@ -60,7 +61,8 @@ struct SegmentRate {
 //
 // Note [rehearsal]: where a budget may bind, a segment's first pictures are kept, in the place of
 // the packets that come later, and encoded for their sizes alone before the segment's encoder is
-// opened.
+// opened. Where these are all its pictures and the encoder has one crf for them, that is searched
+// for at once, and no draft is needed.
 //
 // Note [too large]: where the packets of a segment pass its share and there is no draft, they are
 // decoded and encoded again, coarser. Where the largest crf is too little, draft or not, in the end
@@ -106,7 +108,9 @@ class SegmentEncoder {
   Waiting prepared(SourcePicture picture);
   void feed_waiting(bool last_in_segment, PacketSink& out);
   void feed(Waiting picture, bool last_in_segment, PacketSink& out);
-  void rehearse();
+  std::pair<std::int64_t, std::int64_t> rehearse(double crf, std::size_t pictures);
+  SizeSearch::Begin rehearse_some(std::size_t pictures);
+  bool rehearse_all(const SizeSearch::Begin& begin);
   void open();
   void drain(PacketSink& out);
   void receive(PacketSink& out);
