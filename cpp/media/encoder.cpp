@@ -1,6 +1,7 @@
 #include "media/encoder.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <mutex>
 #include <utility>
@@ -111,6 +112,8 @@ double default_crf(const std::string& codec) { return choice(codec).crf; }
 double meant_crf(const std::string& codec, const double crf) {
   return crf >= 0.0 ? crf : default_crf(codec);
 }
+
+double whole_crf(const double crf) { return std::round(crf / kCrfStep) * kCrfStep; }
 
 const RateCurve* rate_curve(const std::string& codec) {
   const CodecChoice& c = choice(codec);
@@ -250,6 +253,15 @@ bool Encoder::receive(AVPacket& packet) {
   if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return false;
   check(result, "encode with", codec_->codec->name, ErrorKind::kInternal, log_.get());
   return true;
+}
+
+std::int64_t Encoder::receive_all(std::vector<PacketPtr>& packets) {
+  std::int64_t bytes = 0;
+  for (PacketPtr packet = make_packet(); receive(*packet); packet = make_packet()) {
+    bytes += packet->size;
+    packets.push_back(std::move(packet));
+  }
+  return bytes;
 }
 
 int Encoder::reorder_depth() const {

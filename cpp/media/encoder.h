@@ -1,6 +1,7 @@
 // From pictures to packets: one encoder per segment, all of them with the same parameters.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -41,6 +42,10 @@ double default_crf(const std::string& codec);
 // What a crf of a configuration stands for: itself, or where it is negative the default.
 double meant_crf(const std::string& codec, double crf);
 
+// The nearest of the crf that are told apart: what a few bits of rounding cannot move.
+constexpr double kCrfStep = 1.0 / 16.0;
+double whole_crf(double crf);
+
 // How an encoder's bytes follow its crf.
 struct RateCurve {
   double halved_by;  // steps of crf, roughly
@@ -76,6 +81,8 @@ class Encoder {
   void set_crf(double crf);
   // The next finished packet; false when it wants more frames or is drained.
   bool receive(AVPacket& packet);
+  // Appends all packets that are finished; returns their bytes.
+  std::int64_t receive_all(std::vector<PacketPtr>& packets);
 
   // How many frames a packet may come ahead of its turn (reorder depth); also of every other
   // encoder with these settings.

@@ -71,13 +71,6 @@ std::vector<PacketPtr> reencode(const std::span<const PacketPtr> packets,
   std::optional<Softener> softener;
   if (soften > 1) softener.emplace(settings, soften);
   std::vector<PacketPtr> out;
-  const auto receive = [&] {
-    for (;;) {
-      PacketPtr packet = make_packet();
-      if (!encoder.receive(*packet)) return;
-      out.push_back(std::move(packet));
-    }
-  };
   const FramePtr frame = make_frame();
   const auto decoded = [&] {
     for (;;) {
@@ -89,7 +82,7 @@ std::vector<PacketPtr> reencode(const std::span<const PacketPtr> packets,
       av_frame_remove_side_data(frame.get(), AV_FRAME_DATA_SEI_UNREGISTERED);
       encoder.send(softener ? softener->run(*frame).get() : frame.get());
       av_frame_unref(frame.get());
-      receive();
+      encoder.receive_all(out);
     }
   };
   for (const PacketPtr& packet : packets) {
@@ -101,7 +94,7 @@ std::vector<PacketPtr> reencode(const std::span<const PacketPtr> packets,
         ErrorKind::kInternal, &log);
   decoded();
   encoder.send(nullptr);
-  receive();
+  encoder.receive_all(out);
   if (out.size() != packets.size())
     throw Error(ErrorKind::kInternal, "read again, " + std::to_string(packets.size()) +
                                           " packets of ours gave " + std::to_string(out.size()) +

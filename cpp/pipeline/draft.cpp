@@ -50,11 +50,6 @@ void Draft::finish() {
   encoder_.reset();
 }
 
-void Draft::receive() {
-  for (PacketPtr packet = make_packet(); encoder_->receive(*packet); packet = make_packet()) {
-    bytes_ += static_cast<std::size_t>(packet->size);
-    packets_.push_back(std::move(packet));
-  }
-}
+void Draft::receive() { bytes_ += static_cast<std::size_t>(encoder_->receive_all(packets_)); }
 
 }  // namespace streamvsr

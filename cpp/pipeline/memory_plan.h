@@ -17,7 +17,7 @@ struct MemoryPlan {
   std::size_t encoder = 0;    // pictures and packets inside it
   std::size_t held = 0;       // of the packets below, those that wait for their segment's end
   std::size_t rehearsal = 0;  // pictures in their place, before a segment's first packet
-  std::size_t draft = 0;      // the same, of a draft's; 0: none is made
+  std::size_t draft = 0;      // of the packets below, those of a draft; 0: none is made
   std::size_t packets = 0;    // between encoder, source and file
   std::size_t fixed = 0;      // beside all these: tables, stacks, what the allocator keeps
   std::size_t source = 0;     // pictures from the decoder on until they are enhanced
@@ -44,7 +44,7 @@ struct MemoryNeeds {
   std::size_t held = 0;           // bytes of packets that wait for their segment's end; 0: none do
   std::size_t rehearsal = 0;      // bytes of pictures that it would be well to keep at its start
   std::size_t draft = 0;          // bytes of a draft's packets that it would be well to keep
-  std::size_t draft_encoder = 0;  // bytes, of that one
+  std::size_t draft_encoder = 0;  // bytes, of the draft's encoder
   bool decoder_threads_given = false;  // asked for by the user: not to be lowered
   bool encoder_threads_given = false;
 };

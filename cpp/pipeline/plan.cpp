@@ -213,10 +213,11 @@ void share_memory(const JobConfig& asked, const SourceIndex& index, const Input&
   if (asked.disk_ratio > 0.0)
     needs.held = DiskBudget::held_bytes(planes_bytes(plan.output_format),
                                         av_q2d(plan.frame_rate) * asked.segment_seconds);
-  if (needs.held > 0)
+  if (needs.held > 0) {
     needs.rehearsal = RateControl::most_rehearsed(*rate_curve(plan.encoder.codec)) *
                       planes_bytes(plan.output_format);
-  if (needs.held > 0) plan.draft = Draft::settings_for(plan.encoder);
+    plan.draft = Draft::settings_for(plan.encoder);
+  }
   if (plan.draft) {
     needs.draft = DiskBudget::draft_bytes(needs.held);
     needs.draft_encoder = encoder_bytes(*plan.draft);

@@ -87,7 +87,7 @@ struct JobPlan {
   std::vector<std::int64_t>
       segment_ends;  // first frame after each planned segment; beyond them every segment_frames
   DiskBudget budget;
-  std::optional<EncoderSettings> draft;  // where memory.draft is not 0
+  std::optional<EncoderSettings> draft;  // where one is made: memory.draft is not 0
   std::string source_codec;
   std::vector<std::string> copied_streams;  // what is not enhanced and carried, for people
   std::vector<std::string> warnings;

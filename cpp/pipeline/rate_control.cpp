@@ -25,7 +25,6 @@ constexpr double kKeyPart = 0.15;       // of a segment's bytes, guessed
 constexpr double kGuessFrames = 2.0;    // that the guess weighs as much as
 constexpr double kLeastSeen = 0.1;      // and a rehearsal, at the least
 constexpr double kForget = 0.995;       // a packet: half after 138
-constexpr double kSteps = 16.0;         // a crf: what a few bits of rounding cannot move
 constexpr double kFirstStep = 1.0;      // crf a frame, until kSettled packets are out
 constexpr double kStepUp = 0.7;
 constexpr double kStepDown = 0.35;
@@ -212,7 +211,7 @@ void RateControl::choose(const double upward, const double downward) {
   const double patience = kPatience * halved_by_ * to_come;
   if (crf_ <= task_.least_crf && wanted < task_.least_crf + patience) wanted = task_.least_crf;
   const double next = std::clamp(wanted, crf_ - downward, crf_ + upward);
-  crf_ = std::clamp(std::round(next * kSteps) / kSteps, task_.least_crf, most_crf_);
+  crf_ = std::clamp(whole_crf(next), task_.least_crf, most_crf_);
 }
 
 double RateControl::mean_crf() const {

@@ -75,7 +75,7 @@ void SegmentEncoder::feed_waiting(const bool last_in_segment, PacketSink& out) {
         pictures > 0) {
       const SizeSearch::Begin last = rehearse_some(pictures);
       const bool settled = last_in_segment && pictures == waiting_.size() && rehearse_all(last);
-      if (plan_.memory.draft > 0 && !settled && rate_->may_bind()) draft_.emplace(*plan_.draft);
+      if (plan_.draft && !settled && rate_->may_bind()) draft_.emplace(*plan_.draft);
     }
     Waiting picture = std::move(waiting_.front());
     waiting_.pop_front();

@@ -55,9 +55,9 @@ struct SegmentRate {
 // that can change it as they run. Where the packets become too many to hold, the segment's budget
 // ends there and one for its rest begins.
 //
-// Note [draft]: of the other encoders, where a budget may bind, a draft of the segment's pictures
-// is made beside. If the first encoding passes the share, or was made coarser and leaves too much
-// of it, the pictures are encoded again from there.
+// Note [draft]: where a budget may bind, a draft of the segment's pictures is made beside. If the
+// first encoding passes the share, was made coarser and leaves too much of it, or had a crf that
+// wandered, the pictures are encoded again from there, with one crf.
 //
 // Note [rehearsal]: where a budget may bind, a segment's first pictures are kept, in the place of
 // the packets that come later, and encoded for their sizes alone before the segment's encoder is

@@ -14,9 +14,6 @@ constexpr double kUseAtFirst = 0.92;  // and before a second encoding
 // is left is for the largest crf.
 constexpr double kLower = 0.01;
 constexpr int kMostEncodings = 5;
-constexpr double kSteps = 16.0;  // a crf
-
-double rounded(const double crf) { return std::round(crf * kSteps) / kSteps; }
 
 }  // namespace
 
@@ -47,11 +44,10 @@ std::optional<double> SizeSearch::next() {
   if (fits_ && (fits_bytes_ >= enough * share_ || *fits_ <= finest_)) return std::nullopt;
   if (too_large_ && *too_large_ >= most_) return std::nullopt;
   const double aim = (kAim - kLower * encodings_) * share_;
-  double crf = rounded(last_.crf + halved_by_ * std::log2(last_.bytes / aim));
+  double crf = whole_crf(last_.crf + halved_by_ * std::log2(last_.bytes / aim));
   if (!fits_ && encodings_ + 1 == kMostEncodings) crf = most_;
-  const double step = 1.0 / kSteps;
-  const double least = too_large_ ? std::min(*too_large_ + step, most_) : finest_;
-  const double most = fits_ ? *fits_ - step : most_;
+  const double least = too_large_ ? std::min(*too_large_ + kCrfStep, most_) : finest_;
+  const double most = fits_ ? *fits_ - kCrfStep : most_;
   if (least > most) return std::nullopt;  // between two that were tried there is no other
   return std::clamp(crf, least, most);
 }

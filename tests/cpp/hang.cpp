@@ -1,14 +1,18 @@
 #include "hang.h"
 
-#include <dirent.h>
 #include <execinfo.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <condition_variable>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <stop_token>
+#include <string>
 
 namespace streamvsr {
 
@@ -30,37 +34,26 @@ void write_stack(int) {
 }
 
 void write_stacks() {
-  signal(SIGUSR2, write_stack);
-  DIR* const tasks = opendir("/proc/self/task");
-  if (tasks == nullptr) return;
+  std::signal(SIGUSR2, write_stack);
   std::fprintf(stderr, "the suite hangs; the stacks of its threads:\n");
-  while (const dirent* const entry = readdir(tasks)) {
-    const int id = std::atoi(entry->d_name);
-    if (id <= 0) continue;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    const int id = std::stoi(task.path().filename());
     std::fprintf(stderr, "thread %d\n", id);
     syscall(SYS_tgkill, getpid(), id, SIGUSR2);
     std::this_thread::sleep_for(kBetweenStacks);
   }
-  closedir(tasks);
 }
 
 }  // namespace
 
-HangWatch::HangWatch() {
-  thread_ = std::thread([this] {
-    std::unique_lock lock(mutex_);
-    if (!ended_.wait_for(lock, std::chrono::seconds(seconds()), [this] { return done_; }))
-      write_stacks();
+std::jthread watch_for_hang() {
+  return std::jthread([](const std::stop_token& ended) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, ended, std::chrono::seconds(seconds()), [] { return false; });
+    if (!ended.stop_requested()) write_stacks();
   });
-}
-
-HangWatch::~HangWatch() {
-  {
-    const std::lock_guard lock(mutex_);
-    done_ = true;
-  }
-  ended_.notify_all();
-  thread_.join();
 }
 
 }  // namespace streamvsr

@@ -10,6 +10,6 @@
 int main(int argc, char** argv) {
   // What was said before a suite is killed is there to be read.
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  const streamvsr::HangWatch watch;
+  const std::jthread watch = streamvsr::watch_for_hang();
   return doctest::Context(argc, argv).run();
 }
