@@ -89,9 +89,11 @@ void set_options(Dictionary& options, const EncoderSettings& settings, const Cod
     options.set("x264-params", joined(ours, settings, "x264-params"));
   } else if (settings.codec == "hevc") {
     // info: its SEI would make every segment's parameter sets differ. pools: threads as planned,
-    // not as found.
+    // not as found. frame-threads: with more than one x265 3.5 can miss its own wake-up while it is
+    // drained (RateControl::rateControlEnd) and wait for ever; the rows of a frame keep the threads
+    // at work.
     options.set("x265-params",
-                joined("log-level=error:info=0:pools=" + threads +
+                joined("log-level=error:info=0:frame-threads=1:pools=" + threads +
                            (settings.lookahead > 0 ? ":rc-lookahead=" + lookahead : ""),
                        settings, "x265-params"));
   } else if (settings.codec == "av1") {

@@ -143,12 +143,12 @@ EncoderLoad x265_load(const EncoderSettings& settings, const Known& known) {
   take(parameters, "bframes", load.b_frames);
   load.lookahead_given = take(parameters, "rc-lookahead", load.lookahead);
   load.threads_given = take(options, "threads", load.threads);
-  for (const char* const key : {"pools", "frame-threads"}) {
-    int threads = 0;
-    if (!take(parameters, key, threads)) continue;
+  if (int threads = 0; take(parameters, "pools", threads)) {
     load.threads = std::max(load.threads, threads);
     load.threads_given = true;
   }
+  take(parameters, "frame-threads", load.frame_threads);
+  if (load.frame_threads == 0) load.frame_threads = load.threads;  // as many as it likes
   // It wants to see one frame more than it may turn into B frames.
   load.least_lookahead = std::min(load.lookahead, std::max(kLeastLookahead, load.b_frames + 1));
   return load;
@@ -230,7 +230,7 @@ std::size_t x265_bytes(const EncoderSettings& settings, const EncoderLoad& load,
   const std::size_t half = Size{size.width / 2, size.height / 2}.padded(beside, above);
   const std::size_t cells = size.pixels() / 256;
   const std::size_t b = count(load.b_frames);
-  const int frame_threads = std::clamp(load.threads, 1, kMostFrameThreads);
+  const int frame_threads = std::clamp(load.frame_threads, 1, kMostFrameThreads);
   const auto all = [](const double factor, const std::size_t n) {
     return static_cast<std::size_t>(factor * static_cast<double>(n));
   };

@@ -14,6 +14,7 @@ struct EncoderLoad {
   int references = 1;
   int reorder_search = 0;  // frames that the choice of B frames looks ahead
   int threads = 1;
+  int frame_threads = 1;         // x265's: frames that are worked on at a time
   bool lookahead_given = false;  // by an option of the user's
   bool threads_given = false;    // the same
   int least_lookahead = 0;       // frames that it may be lowered to

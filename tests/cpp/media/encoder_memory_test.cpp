@@ -141,6 +141,9 @@ TEST_CASE("a user's options are read as the encoder reads them") {
   CHECK(load("hevc", "", {{"x265-params", "rc-lookahead=30:pools=3"}}).lookahead == 30);
   CHECK(load("hevc", "", {{"x265-params", "rc-lookahead=30:pools=3"}}).lookahead_given);
   CHECK(load("hevc", "", {{"x265-params", "pools=3"}}).threads == 3);
+  CHECK(load("hevc", "", {{"x265-params", "pools=3"}}).frame_threads == 1);
+  CHECK(load("hevc", "", {{"x265-params", "pools=3:frame-threads=2"}}).frame_threads == 2);
+  CHECK(load("hevc", "", {{"x265-params", "pools=3:frame-threads=0"}}).frame_threads == 3);
 }
 
 // As many frames go in before the first packet comes out as the model thinks are waiting.
