@@ -20,7 +20,6 @@ check() {
   shift
   log=$(mktemp)
   if "$@" >"$log" 2>&1; then
-    sed -n '/^a suite hung/,$p' "$log" >&2
     say "$(printf '%-34s %4d s' "$name" $((SECONDS - begun)))"
   else
     cat "$log" >&2
@@ -46,22 +45,8 @@ cpp_tests() {
     -DCMAKE_CXX_FLAGS_RELEASE=-O1 \
     -DSTREAMVSR_PYTHON=OFF -DSTREAMVSR_TESTS=ON -DSTREAMVSR_SANITIZE="$sanitizers" &&
     cmake --build "$folder" &&
-    run_suites "$folder" "${runner[@]}"
-}
-
-# A suite that hung, in an encoder's library say, is run once more; where it hung is told either
-# way.
-run_suites() {
-  local folder=$1 result=0
-  shift
-  "$@" ctest --test-dir "$folder" --output-on-failure --no-tests=error --stop-on-failure \
-    --repeat after-timeout:2 || result=$?
-  sed -n '/^the suite hangs/,$p' "$folder/Testing/Temporary/LastTest.log" | head -n 400 >"$folder/hang.log"
-  if [[ -s "$folder/hang.log" ]]; then
-    say "a suite hung; $folder/hang.log:"
-    cat "$folder/hang.log"
-  fi
-  return $result
+    "${runner[@]}" ctest --test-dir "$folder" --output-on-failure --no-tests=error \
+      --stop-on-failure
 }
 
 check "ruff check" ruff check .
