@@ -16,8 +16,9 @@ constexpr int kUnit = MotionField::kUnit;
 constexpr int kTaps = 4;
 constexpr int kTapBits = 7;
 // Of the cubic convolution: sharper than Keys' -1/2, since a picture that is sampled again and
-// averaged has lost detail twice; beyond this the noise of slow things gains more than they do.
-constexpr double kSlope = -0.6;
+// averaged has lost detail twice. What it adds to the noise of slow things is less than what the
+// mean takes.
+constexpr double kSlope = -0.8;
 // Of 8 bits: differences up to kNear pull fully, from kNear + kFall on not at all.
 constexpr int kNear = 12;
 constexpr int kFall = 16;

@@ -20,7 +20,7 @@ struct BlendSource {
 };
 
 // result = now + sum of weight * pull(earlier - now), where earlier is sampled along its motion by
-// cubic convolution (Keys 1981, a = -0.6) and pull(d) is d up to some codes of difference, falls
+// cubic convolution (Keys 1981, a = -0.8) and pull(d) is d up to some codes of difference, falls
 // from there on, and is 0 far out: a sample that shows something else is left alone, whatever its
 // weight. Between the cells' middles the weights are interpolated, and nowhere above the cell's
 // own. All pictures have the format of `now`, `scale` times as large as the motion's; result too.

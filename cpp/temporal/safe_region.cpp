@@ -26,8 +26,11 @@ std::uint8_t in_parts(const float share) {
   return static_cast<std::uint8_t>(std::lround(std::clamp(share, 0.0F, 1.0F) * kWhole));
 }
 
-// Falls slowly at first: near the threshold a network is hardly worse than elsewhere.
-float eased(const float share) { return share * (2.0F - share); }
+// Falls slowly at first: a network is hardly worse until close to black and white.
+float eased(const float share) {
+  const float taken = (1.0F - share) * (1.0F - share);
+  return 1.0F - taken * taken;
+}
 
 // Share by brightness.
 Table brightness_table(const SafeRegionSettings& settings, const bool full_range) {

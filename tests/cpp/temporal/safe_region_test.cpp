@@ -29,10 +29,10 @@ int share_of(const double code, const SafeRegionSettings& settings, const bool f
 TEST_CASE("highlights and deep shadow fall to plain interpolation") {
   const SafeRegionSettings settings{1.0F, 0.8F, 0.2F, 0.0F, 1.0F};
   CHECK(share_of(0, settings, true) == 0);
-  CHECK(share_of(25.5, settings, true) == doctest::Approx(96).epsilon(0.03));
+  CHECK(share_of(25.5, settings, true) == doctest::Approx(120).epsilon(0.02));
   CHECK(share_of(52, settings, true) == 128);
   CHECK(share_of(203, settings, true) == 128);
-  CHECK(share_of(229.5, settings, true) == doctest::Approx(96).epsilon(0.03));
+  CHECK(share_of(229.5, settings, true) == doctest::Approx(120).epsilon(0.02));
   CHECK(share_of(255, settings, true) == 0);
   // Limited range: black is 16, white 235.
   CHECK(share_of(16, settings, false) == 0);
