@@ -15,7 +15,7 @@ under its own limit (x264 and x265: crf with maxrate and bufsize of two seconds;
 bitrate), searched until the video's size is ours within 1 %, or the nearest of seven, and compares
 PSNR-Y and, where an ffmpeg with libvmaf is found, VMAF; ours minus the other's, dB and points.
 --seconds takes no more than so much of each clip. --memory is max_memory_mb: with too little of it
-for a draft (AV1 to 3840x2160 needs 8 GB), pictures are encoded again from their own packets.
+for a draft (4096 for AV1 to 3840x2160), pictures are encoded again from their own packets.
 """
 
 from __future__ import annotations

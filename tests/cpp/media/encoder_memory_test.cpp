@@ -5,54 +5,30 @@
 
 #include <random>
 
-#include "media/picture.h"
+#include "drawn_frame.h"
 #include "resident_memory.h"
 
 namespace streamvsr {
 namespace {
 
-EncoderSettings settings_of(const std::string& codec, const std::string& preset, const int threads,
-                            const int width, const int height,
-                            const AVPixelFormat format = AV_PIX_FMT_YUV420P) {
-  EncoderSettings s;
-  s.codec = codec;
-  s.preset = preset;
-  s.threads = threads;
-  s.width = width;
-  s.height = height;
-  s.format = format;
-  return s;
-}
+using test::settings_of;
 
 // Moving stripes with some noise: nothing is skipped, nothing is huge.
-Planes picture(const PlaneFormat& format, const int number) {
-  Planes planes(format);
+FramePtr striped_frame(const EncoderSettings& settings, const int number) {
   std::minstd_rand noise(static_cast<unsigned>(number) + 1);
-  for (int p = 0; p < format.plane_count; ++p)
-    for (int y = 0; y < format.plane_height(p); ++y)
-      for (int x = 0; x < format.plane_width(p); ++x) {
-        const unsigned value = (((x + 3 * number) ^ (y + number)) & 127) + noise() % 16 + 40;
-        if (format.depth > 8)
-          planes.row<std::uint16_t>(p, y)[x] =
-              static_cast<std::uint16_t>(value << (format.depth - 8));
-        else
-          planes.row<std::uint8_t>(p, y)[x] = static_cast<std::uint8_t>(value);
-      }
-  return planes;
+  return test::drawn_frame(settings, number, [&](const int x, const int y) {
+    return (((x + 3 * number) ^ (y + number)) & 127) + noise() % 16 + 40;
+  });
 }
 
 // What an encoder takes until it has been full for a while, and what is drained of it.
 std::size_t measured(const EncoderSettings& settings) {
-  const PlaneFormat format = *plane_format(settings.format, settings.width, settings.height);
   const test::ResidentPeak peak;
   Encoder encoder(settings);
   const PacketPtr packet = make_packet();
   int behind_first_packet = 0;
   for (int i = 0; behind_first_packet < 24; ++i) {
-    const FramePtr frame = to_frame(picture(format, i), settings.format);
-    frame->pts = i;
-    mark_plain_frame(*frame);
-    encoder.send(frame.get());
+    encoder.send(striped_frame(settings, i).get());
     bool any = behind_first_packet > 0;
     while (encoder.receive(*packet)) any = true;
     if (any) ++behind_first_packet;
@@ -148,14 +124,10 @@ TEST_CASE("a user's options are read as the encoder reads them") {
 
 // As many frames go in before the first packet comes out as the model thinks are waiting.
 int delay(const EncoderSettings& settings) {
-  const PlaneFormat format = *plane_format(settings.format, settings.width, settings.height);
   Encoder encoder(settings);
   const PacketPtr packet = make_packet();
   for (int i = 1;; ++i) {
-    const FramePtr frame = to_frame(picture(format, i), settings.format);
-    frame->pts = i;
-    mark_plain_frame(*frame);
-    encoder.send(frame.get());
+    encoder.send(striped_frame(settings, i).get());
     if (encoder.receive(*packet)) return i - 1;
   }
 }

@@ -4,12 +4,12 @@
 #include <doctest/doctest.h>
 #include <sched.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <random>
+#include <vector>
 
 #include "base/cpu.h"
-#include "media/picture.h"
+#include "drawn_frame.h"
 
 namespace streamvsr {
 namespace {
@@ -49,29 +49,15 @@ TEST_CASE("no encoder makes real-time threads, and the right to make them is giv
   CHECK(!may_be_real_time());
 }
 
-// Bytes of every packet of some noise.
+// Bytes of every packet of noise, which tells frames at a time apart; plain stripes do not.
 std::vector<int> packet_sizes(const int threads) {
-  EncoderSettings settings;
-  settings.codec = "hevc";
-  settings.preset = "fast";
-  settings.format = AV_PIX_FMT_YUV420P;
-  settings.width = 320;
-  settings.height = 256;
-  settings.threads = threads;
-  const PlaneFormat format = *plane_format(settings.format, settings.width, settings.height);
+  const EncoderSettings settings = test::settings_of("hevc", "fast", threads, 320, 256);
   std::minstd_rand noise(1);
   Encoder encoder(settings);
   std::vector<PacketPtr> packets;
   for (int i = 0; i < 24; ++i) {
-    Planes planes(format);
-    for (int p = 0; p < format.plane_count; ++p)
-      for (int y = 0; y < format.plane_height(p); ++y)
-        std::generate_n(planes.row<std::uint8_t>(p, y), format.plane_width(p),
-                        [&] { return static_cast<std::uint8_t>(noise() >> 8); });
-    const FramePtr frame = to_frame(std::move(planes), settings.format);
-    frame->pts = i;
-    mark_plain_frame(*frame);
-    encoder.send(frame.get());
+    const auto any = [&](int, int) { return static_cast<unsigned>(noise() >> 8) & 255U; };
+    encoder.send(test::drawn_frame(settings, i, any).get());
     encoder.receive_all(packets);
   }
   encoder.send(nullptr);
