@@ -20,7 +20,7 @@ constexpr int kTapBits = 7;
 // mean takes.
 constexpr double kSlope = -0.8;
 // Of 8 bits: differences up to kNear pull fully, from kNear + kFall on not at all.
-constexpr int kNear = 12;
+constexpr int kNear = 14;
 constexpr int kFall = 16;
 constexpr int kShift = 12;  // of weight * kFall
 static_assert(BlendSource::kOne * kFall == 1 << kShift);

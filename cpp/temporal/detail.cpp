@@ -13,8 +13,6 @@ namespace {
 
 constexpr int kCell = MotionField::kCell;
 constexpr int kRowsAtOnce = 8;  // of cells, in one piece of work
-// Codes; where there is hardly any detail, its share is noise's.
-constexpr float kAny = 0.5F;
 
 // The border makes steps at the edges, too.
 STREAMVSR_CLONES void add_steps(const std::uint8_t* row, const std::ptrdiff_t stride,
@@ -65,7 +63,7 @@ std::vector<float> detail(const GrayPlane& gray, const Parallel& parallel) {
 }
 
 float stands_in(const float earlier, const float now) {
-  const float share = std::min(1.0F, (earlier + kAny) / (now + kAny));
+  const float share = std::min(1.0F, (earlier + kAnyDetail) / (now + kAnyDetail));
   const float square = share * share;
   return square * square;
 }

@@ -15,11 +15,11 @@ namespace streamvsr {
 
 namespace {
 
-// Codes of 8 bits. What a picture's noise is taken to be, whatever is measured.
-constexpr float kLeastNoise = 1.0F;
+// Codes of 8 bits: more is not taken to be noise, whatever is measured.
 constexpr float kMostNoise = 4.0F;
 // Trust in a cell falls to nothing between so many times the noise and twice as many: of slow
 // things much is left by what the codec misplaced, of fast ones by what the search did not find.
+constexpr float kLeastNoise = 1.0F;  // that is taken for this
 constexpr float kTrustedSlow = 6.0F;
 constexpr float kTrustedFast = 2.0F;
 constexpr float kSlow = 1.0F;  // samples from one picture to the next
@@ -27,12 +27,17 @@ constexpr float kFast = 3.0F;
 // And between such mean differences: noise has none, a change of light has nothing else.
 constexpr float kSameLight = 2.0F;
 constexpr float kOtherLight = 5.0F;
+// And between such shares of the detail, of what is left beyond half the noise: where that is as
+// much as there was to be aligned, nothing was, and a mean would be of two things.
+constexpr float kAligned = 0.2F;
+constexpr float kNotAligned = 0.5F;
 
 float falling(const float value, const float from, const float to) {
   return std::clamp((to - value) / (to - from), 0.0F, 1.0F);
 }
 
-// The median cell's difference: most of most pictures is found again, and what is left is noise.
+// The median cell's difference, up to kMostNoise: most of most pictures is found again, and what is
+// left is noise.
 float noise_of(const CellDifferences& left) {
   constexpr int kBins = 256;  // of 1/16 code
   std::size_t counts[kBins] = {};
@@ -42,36 +47,36 @@ float noise_of(const CellDifferences& left) {
   std::size_t below = 0;
   int bin = 0;
   while (bin < kBins - 1 && (below += counts[bin]) * 2 < left.absolute.size()) ++bin;
-  return std::clamp(static_cast<float>(bin + 1) / 16.0F, kLeastNoise, kMostNoise);
+  return std::min(static_cast<float>(bin + 1) / 16.0F, kMostNoise);
 }
 
 // How far each cell of an earlier picture, so many pictures ago, shows the same thing, 0..1.
 std::vector<float> trust(const CellDifferences& left, const MotionField& motion,
-                         const std::size_t pictures, const std::vector<std::uint8_t>& reliable) {
+                         const std::size_t pictures, const std::vector<std::uint8_t>& reliable,
+                         const std::vector<float>& detail_now,
+                         const std::vector<float>& detail_earlier) {
   const float noise = noise_of(left);
+  const float unit_of_trust = std::max(noise, kLeastNoise);
   const float unit = 1.0F / static_cast<float>(MotionField::kUnit * pictures);
   std::vector<float> all(reliable.size());
-  for (std::size_t cell = 0; cell < all.size(); ++cell) {
-    if (reliable[cell] == 0) continue;
-    const auto dx = static_cast<float>(motion.dx[cell]);
-    const auto dy = static_cast<float>(motion.dy[cell]);
-    const float slow = falling(std::sqrt(dx * dx + dy * dy) * unit, kSlow, kFast);
-    const float trusted = noise * (kTrustedFast + slow * (kTrustedSlow - kTrustedFast));
-    all[cell] = falling(left.absolute[cell], trusted, 2.0F * trusted) *
-                falling(std::abs(left.mean[cell]), kSameLight, kOtherLight);
-  }
-  return all;
-}
-
-// Takes trust from the cells that show less than now.
-void prefer_detail(const std::vector<float>& earlier, const std::vector<float>& now,
-                   const MotionField& motion, std::vector<float>& trusts) {
   for (int row = 0; row < motion.rows; ++row) {
     for (int column = 0; column < motion.columns; ++column) {
       const std::size_t cell = motion.index(column, row);
-      trusts[cell] *= stands_in(earlier[motion.origin(column, row)], now[cell]);
+      if (reliable[cell] == 0) continue;
+      const auto dx = static_cast<float>(motion.dx[cell]);
+      const auto dy = static_cast<float>(motion.dy[cell]);
+      const float slow = falling(std::sqrt(dx * dx + dy * dy) * unit, kSlow, kFast);
+      const float trusted = unit_of_trust * (kTrustedFast + slow * (kTrustedSlow - kTrustedFast));
+      const float now = detail_now[cell];
+      const float earlier = detail_earlier[motion.origin(column, row)];
+      const float beyond = std::max(left.absolute[cell] - noise / 2.0F, 0.0F);
+      const float share = beyond / (std::max(now, earlier) + kAnyDetail);
+      all[cell] = falling(left.absolute[cell], trusted, 2.0F * trusted) *
+                  falling(std::abs(left.mean[cell]), kSameLight, kOtherLight) *
+                  falling(share, kAligned, kNotAligned) * stands_in(earlier, now);
     }
   }
+  return all;
 }
 
 }  // namespace
@@ -137,15 +142,15 @@ Planes Stabilizer::steady(Planes enhanced, const int scale, const Parallel& para
     if (!(earlier->format() == now.enhanced->format())) break;
     if (k == 1) {
       motions.push_back(now.evened.motion);
-      trusts.push_back(trust(now.evened.left, motions.back(), k, reliable));
+      trusts.push_back(
+          trust(now.evened.left, motions.back(), k, reliable, now.detail, seen_[k].detail));
     } else {
       motions.push_back(motions.back());
       chain(motions.back(), reliable, after.evened);
       const CellDifferences left =
           differences(now.gray->full(), seen_[k].gray->full(), motions.back(), parallel);
-      trusts.push_back(trust(left, motions.back(), k, reliable));
+      trusts.push_back(trust(left, motions.back(), k, reliable, now.detail, seen_[k].detail));
     }
-    prefer_detail(seen_[k].detail, now.detail, motions.back(), trusts.back());
   }
   if (trusts.empty()) return now.enhanced->clone();
 

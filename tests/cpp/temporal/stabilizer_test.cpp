@@ -144,6 +144,34 @@ TEST_CASE("a thing that leaves a place leaves nothing there") {
   }
 }
 
+TEST_CASE(
+    "what differs by as much as it shows is not the same thing, though it differs by little") {
+  // On the left something faint that is another in every picture, on the right what stays.
+  const PlaneFormat format = gray_format(128, 96);
+  const auto picture = [&](const int time) {
+    return testing::make_picture(format, [&](const int, const int x, const int y) {
+      return x < 64 ? 100.0 + 8.0 * testing::lattice(x / 5.0, y / 5.0, time) : texture(x, y);
+    });
+  };
+  const auto change = [&](const Planes& a, const Planes& b) {
+    double sum = 0.0;
+    for (int y = 8; y < format.height - 8; ++y)
+      for (int x = 8; x < 48; ++x)
+        sum += std::abs(a.row<std::uint8_t>(0, y)[x] - b.row<std::uint8_t>(0, y)[x]);
+    return sum / (40.0 * (format.height - 16));
+  };
+  Stabilizer stabilizer{SteadySettings{}};
+  Planes last;
+  for (int time = 0; time < 6; ++time) {
+    stabilizer.look_at(std::make_shared<const GrayPyramid>(picture(time)), in_turn);
+    last = stabilizer.steady(picture(time), 1, in_turn);
+  }
+  const double apart = change(picture(5), picture(4));
+  REQUIRE(apart > 1.0);
+  REQUIRE(apart < 3.0);
+  CHECK(change(last, picture(5)) < 0.15 * apart);
+}
+
 TEST_CASE("a fade and a flash are not held back") {
   const PlaneFormat format = gray_format(96, 64);
   for (const int frames : {8, 25}) {
