@@ -17,13 +17,10 @@ namespace {
 
 // Codes of 8 bits: more is not taken to be noise, whatever is measured.
 constexpr float kMostNoise = 4.0F;
-// Trust in a cell falls to nothing between so many times the noise and twice as many: of slow
-// things much is left by what the codec misplaced, of fast ones by what the search did not find.
+// Trust in a cell falls to nothing between so many times the noise and twice as many: much is left
+// by what the codec misplaced.
+constexpr float kTrusted = 6.0F;
 constexpr float kLeastNoise = 1.0F;  // that is taken for this
-constexpr float kTrustedSlow = 6.0F;
-constexpr float kTrustedFast = 2.0F;
-constexpr float kSlow = 1.0F;  // samples from one picture to the next
-constexpr float kFast = 3.0F;
 // And between such mean differences: noise has none, a change of light has nothing else.
 constexpr float kSameLight = 2.0F;
 constexpr float kOtherLight = 5.0F;
@@ -50,23 +47,18 @@ float noise_of(const CellDifferences& left) {
   return std::min(static_cast<float>(bin + 1) / 16.0F, kMostNoise);
 }
 
-// How far each cell of an earlier picture, so many pictures ago, shows the same thing, 0..1.
+// How far each cell of an earlier picture shows the same thing, 0..1.
 std::vector<float> trust(const CellDifferences& left, const MotionField& motion,
-                         const std::size_t pictures, const std::vector<std::uint8_t>& reliable,
+                         const std::vector<std::uint8_t>& reliable,
                          const std::vector<float>& detail_now,
                          const std::vector<float>& detail_earlier) {
   const float noise = noise_of(left);
-  const float unit_of_trust = std::max(noise, kLeastNoise);
-  const float unit = 1.0F / static_cast<float>(MotionField::kUnit * pictures);
+  const float trusted = kTrusted * std::max(noise, kLeastNoise);
   std::vector<float> all(reliable.size());
   for (int row = 0; row < motion.rows; ++row) {
     for (int column = 0; column < motion.columns; ++column) {
       const std::size_t cell = motion.index(column, row);
       if (reliable[cell] == 0) continue;
-      const auto dx = static_cast<float>(motion.dx[cell]);
-      const auto dy = static_cast<float>(motion.dy[cell]);
-      const float slow = falling(std::sqrt(dx * dx + dy * dy) * unit, kSlow, kFast);
-      const float trusted = unit_of_trust * (kTrustedFast + slow * (kTrustedSlow - kTrustedFast));
       const float now = detail_now[cell];
       const float earlier = detail_earlier[motion.origin(column, row)];
       const float beyond = std::max(left.absolute[cell] - noise / 2.0F, 0.0F);
@@ -143,13 +135,13 @@ Planes Stabilizer::steady(Planes enhanced, const int scale, const Parallel& para
     if (k == 1) {
       motions.push_back(now.evened.motion);
       trusts.push_back(
-          trust(now.evened.left, motions.back(), k, reliable, now.detail, seen_[k].detail));
+          trust(now.evened.left, motions.back(), reliable, now.detail, seen_[k].detail));
     } else {
       motions.push_back(motions.back());
       chain(motions.back(), reliable, after.evened);
       const CellDifferences left =
           differences(now.gray->full(), seen_[k].gray->full(), motions.back(), parallel);
-      trusts.push_back(trust(left, motions.back(), k, reliable, now.detail, seen_[k].detail));
+      trusts.push_back(trust(left, motions.back(), reliable, now.detail, seen_[k].detail));
     }
   }
   if (trusts.empty()) return now.enhanced->clone();

@@ -63,6 +63,10 @@ TEST_CASE("what was hidden is not relied on") {
   CHECK(reliable(100, 60) == 1);
   CHECK(std::abs(relation.motion.dx[relation.motion.index(25, 15)] / 16.0 + 8.0) < 0.5);
   CHECK(reliable(20, 60) == 1);
+  // What the thing has uncovered.
+  int found = 0;
+  for (int y = 36; y < 84; y += 4) found += reliable(64, y);
+  CHECK(found <= 2);
 }
 
 TEST_CASE("a cut is seen, and nothing else is taken for one") {
