@@ -37,9 +37,9 @@ struct Relation {
 // Motion forth and, a level coarser, back. Where the two differ by more than half a sample and a
 // tenth of the way, what is seen now was hidden before, or the search failed. Pictures of one size.
 //
-// A cut is where less than a third of the cells is found again (within 12 codes a sample, 3 x 3
-// cells), or less than two thirds while the histograms of brightness have less than 7 tenths in
-// common. Both are of these two pictures alone.
+// A cut is where less than a third of the cells is found again (3 x 3 cells within 6 codes a
+// sample, or half of what they differ from their own mean), or less than two thirds while the
+// histograms of brightness have less than 7 tenths in common. Both are of these two pictures alone.
 Relation relate(const GrayPyramid& now, const GrayPyramid& before, const MotionSearch& search,
                 const Parallel& parallel, FlowFinder& finder = flow_by_loops());
 

@@ -20,7 +20,7 @@ constexpr float kMostNoise = 4.0F;
 // Trust in a cell falls to nothing between so many times the noise and twice as many: much is left
 // by what the codec misplaced.
 constexpr float kTrusted = 6.0F;
-constexpr float kLeastNoise = 1.0F;  // that is taken for this
+constexpr float kLeastNoise = 1.0F;  // less is taken for this
 // And between such mean differences: noise has none, a change of light has nothing else.
 constexpr float kSameLight = 2.0F;
 constexpr float kOtherLight = 5.0F;
@@ -61,7 +61,7 @@ std::vector<float> trust(const CellDifferences& left, const MotionField& motion,
       if (reliable[cell] == 0) continue;
       const float now = detail_now[cell];
       const float earlier = detail_earlier[motion.origin(column, row)];
-      const float beyond = std::max(left.absolute[cell] - noise / 2.0F, 0.0F);
+      const float beyond = left.absolute[cell] - noise / 2.0F;
       const float share = beyond / (std::max(now, earlier) + kAnyDetail);
       all[cell] = falling(left.absolute[cell], trusted, 2.0F * trusted) *
                   falling(std::abs(left.mean[cell]), kSameLight, kOtherLight) *
@@ -132,17 +132,16 @@ Planes Stabilizer::steady(Planes enhanced, const int scale, const Parallel& para
     const Planes* const earlier = seen_[k].enhanced.get();
     if (after.evened.cut || earlier == nullptr) break;
     if (!(earlier->format() == now.enhanced->format())) break;
+    CellDifferences further;
     if (k == 1) {
       motions.push_back(now.evened.motion);
-      trusts.push_back(
-          trust(now.evened.left, motions.back(), reliable, now.detail, seen_[k].detail));
     } else {
       motions.push_back(motions.back());
       chain(motions.back(), reliable, after.evened);
-      const CellDifferences left =
-          differences(now.gray->full(), seen_[k].gray->full(), motions.back(), parallel);
-      trusts.push_back(trust(left, motions.back(), reliable, now.detail, seen_[k].detail));
+      further = differences(now.gray->full(), seen_[k].gray->full(), motions.back(), parallel);
     }
+    trusts.push_back(trust(k == 1 ? now.evened.left : further, motions.back(), reliable, now.detail,
+                           seen_[k].detail));
   }
   if (trusts.empty()) return now.enhanced->clone();
 
