@@ -254,6 +254,7 @@ void bind_job(py::module_& m) {
              config.network = nearest ? "nearest" : config.network_identity;
              config.steadying = describe(config.steady);
              config.network_file = nearest || in_memory ? "" : config.network_path;
+             config.precision = resumed_precision(config);
              std::unique_ptr<Enhancer> enhancer = make_enhancer(config);
              config.passes = std::max(1, config.passes);
              return JobHolder(

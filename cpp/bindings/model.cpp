@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "base/cache_file.h"
 #include "bindings/bindings.h"
 #include "bindings/planes.h"
 #include "model/rows.h"
@@ -54,6 +55,18 @@ void bind_model(py::module_& m) {
       .def_property_readonly("parameters", &Network::parameter_count)
       .def_property_readonly("flops_per_pixel", &Network::flops_per_pixel);
   m.def("network_info", &read_network, py::arg("path"), "Reads and checks a network file.");
+
+  m.def(
+      "rows_numeric_type",
+      [](const std::string& path, const std::string& brgemm) {
+        RowsOptions options;
+        options.brgemm_path = brgemm;
+        options.type_cache = cache_folder("numeric-type");
+        return precision_name(RowsEngine(read_network(path), options).precision());
+      },
+      py::arg("path"), py::arg("brgemm") = "", py::call_guard<py::gil_scoped_release>(),
+      "The type that the CPU engine computes in on this machine with precision \"auto\": bf16 or "
+      "fp32. Measures once where no measurement is remembered.");
 
   py::class_<PyEngine>(m, "RowsEngine", "The CPU engine: a network over integer planes.")
       .def(py::init<const std::string&, const std::string&, int, const std::string&, int>(),

@@ -53,6 +53,9 @@ class Enhancer {
   virtual std::size_t workspace_bytes(const PlaneFormat& source) const = 0;
   // Enhances a batch. Looks at stop between tiles and throws kStopped.
   virtual std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) = 0;
+  // The numeric type that "auto" stands for on this machine: "bf16" or "fp32". Empty where it is no
+  // choice of the machine's.
+  virtual std::string numeric_type() const { return ""; }
   // One line for reports: engine, precision, and whatever else decides the rounding.
   virtual std::string describe() const = 0;
   // What a user must know before the work, a sentence each.

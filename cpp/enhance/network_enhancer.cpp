@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/cache_file.h"
 #include "base/error.h"
 #include "color/resample.h"
 #include "enhance/device_flow.h"
@@ -50,6 +51,10 @@ class NetworkEnhancer final : public Enhancer {
   int preferred_batch() const override { return engine_->preferred_batch(); }
   std::size_t workspace_bytes(const PlaneFormat& source) const override;
   std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) override;
+  std::string numeric_type() const override {
+    const Precision type = engine_->precision();
+    return type == Precision::kAuto ? "" : precision_name(type);
+  }
   std::string describe() const override {
     return name_ + (passes_ > 1 ? " x " + std::to_string(passes_) : "") + ": " +
            engine_->describe();
@@ -345,7 +350,8 @@ std::unique_ptr<Enhancer> make_network_enhancer(const EnhancerOptions& options) 
       warnings = engine->warnings();
     } else {
       engine = std::make_unique<RowsEngine>(
-          *network, RowsOptions{options.brgemm_path, options.threads, options.precision, 0});
+          *network, RowsOptions{options.brgemm_path, options.threads, options.precision, 0,
+                                cache_folder("numeric-type")});
       if (options.device != "auto" && options.device != "cpu")
         warnings.push_back("network '" + name + "' runs on the CPU, not on " + options.device +
                            (options.engine == "rows" ? ": the rows engine knows the CPU alone"

@@ -50,6 +50,7 @@ class SteadyEnhancer final : public Enhancer {
   }
   std::size_t workspace_bytes(const PlaneFormat& source) const override;
   std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) override;
+  std::string numeric_type() const override { return inner_->numeric_type(); }
   std::string describe() const override {
     const std::string finder = relates() ? finder_.describe() : "";
     return inner_->describe() + "; " + streamvsr::describe(options_) +

@@ -88,6 +88,8 @@ class Engine {
   virtual std::size_t workspace_bytes(int width, int height) const = 0;
   // Where it runs: "cpu", or torch's name of a device.
   virtual std::string device() const { return "cpu"; }
+  // The type it computes in; kAuto where it cannot say.
+  virtual Precision precision() const { return Precision::kAuto; }
   // For reports: engine, precision, and what else decides the rounding.
   virtual std::string describe() const = 0;
   // What a user must know before the work.

@@ -9,36 +9,11 @@
 #include "base/error.h"
 #include "model/matrix_loops.h"
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
-
 namespace streamvsr {
 
 namespace {
 
 constexpr int kBlock = 64;
-
-#if defined(__x86_64__)
-struct CpuBits {
-  bool amx_bf16 = false;
-  bool avx512_bf16 = false;
-};
-CpuBits read_cpu() {
-  CpuBits bits;
-  unsigned a = 0;
-  unsigned b = 0;
-  unsigned c = 0;
-  unsigned d = 0;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return bits;
-  const unsigned leaves = a;
-  bits.amx_bf16 = (d & (1U << 22)) != 0 && (d & (1U << 24)) != 0;
-  if (leaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0) {
-    bits.avx512_bf16 = (a & (1U << 5)) != 0 && __builtin_cpu_supports("avx512f") != 0;
-  }
-  return bits;
-}
-#endif
 
 // A product small enough to follow by hand, with overlapping rows, a pitch and an odd shape as in
 // real use.
@@ -71,24 +46,6 @@ bool try_product(const Multiply multiply) {
 }
 
 }  // namespace
-
-bool cpu_has_bf16() {
-#if defined(__x86_64__)
-  const CpuBits bits = read_cpu();
-  return bits.amx_bf16 || bits.avx512_bf16;
-#else
-  return false;
-#endif
-}
-
-std::string cpu_vector_name() {
-#if defined(__x86_64__)
-  if (read_cpu().amx_bf16) return "AMX";
-  if (__builtin_cpu_supports("avx512f") != 0) return "AVX-512";
-  if (__builtin_cpu_supports("avx2") != 0) return "AVX2";
-#endif
-  return "baseline";
-}
 
 void MatrixKernels::Close::operator()(void* handle) const { dlclose(handle); }
 

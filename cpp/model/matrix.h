@@ -86,10 +86,4 @@ class MatrixKernels {
   std::string reason_;
 };
 
-// Whether this CPU multiplies bfloat16 in hardware (AVX512_BF16 or AMX).
-bool cpu_has_bf16();
-// The widest vector or matrix unit worth naming in a report: "AMX", "AVX-512", "AVX2" or
-// "baseline".
-std::string cpu_vector_name();
-
 }  // namespace streamvsr

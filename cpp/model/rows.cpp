@@ -5,9 +5,13 @@
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
+#include <optional>
 #include <random>
+#include <type_traits>
 
 #include "base/error.h"
+#include "model/cpu_facts.h"
+#include "model/numeric_type.h"
 #include "model/strip.h"
 
 namespace streamvsr {
@@ -16,8 +20,12 @@ namespace {
 
 // Narrower strips spend more on their borders than any cache can win.
 constexpr int kLeastColumns = 96;
-// The measurement's size: long enough to see the caches at work, short enough not to be noticed.
+// Size of the strips' measurement: long enough to see the caches at work, short enough not to be
+// noticed.
 constexpr double kMeasureFlops = 4e9;
+// Size of the types' measurement, which is run several times for each type, and its picture.
+constexpr double kTypeFlops = 5e8;
+constexpr int kTypeColumns = 480;
 
 double thread_seconds() {
   timespec t{};
@@ -28,6 +36,28 @@ double thread_seconds() {
 // The first column of part i of n.
 int edge(const int width, const int parts, const int i) {
   return static_cast<int>(static_cast<std::int64_t>(width) * i / parts);
+}
+
+// The top of a gray picture to measure with, and room for its result.
+struct GrayTop {
+  GrayTop(const int scale, const int planes, const int conditions, const int width, const int rows)
+      : source(static_cast<std::size_t>(width) * rows, 128), result(source.size() * scale * scale) {
+    picture.width = width;
+    picture.height = rows;
+    picture.source.assign(planes, {source.data(), width});
+    picture.result.assign(planes, {result.data(), static_cast<std::ptrdiff_t>(width) * scale});
+    picture.conditions.assign(conditions, 0.0F);
+  }
+
+  std::vector<std::uint8_t> source, result;
+  Picture picture;
+};
+
+// Rows of a picture of this width that cost about `flops`.
+int rows_worth(const double flops, const double flops_per_pixel, const int width,
+               const int input_halo) {
+  return std::max(input_halo + 4,
+                  static_cast<int>(std::min(64.0, flops / flops_per_pixel / width)));
 }
 
 }  // namespace
@@ -41,6 +71,7 @@ class RowsProgram {
   virtual double bare_seconds(int width, double seconds) = 0;
   virtual std::size_t bytes(int columns) const = 0;
   virtual int input_halo() const = 0;
+  virtual Precision precision() const = 0;
   virtual std::string describe() const = 0;
 };
 
@@ -49,7 +80,8 @@ namespace {
 template <class T>
 class TypedProgram final : public RowsProgram {
  public:
-  TypedProgram(const Network& network, std::unique_ptr<MatrixKernels> kernels, const int threads)
+  TypedProgram(const Network& network, std::shared_ptr<const MatrixKernels> kernels,
+               const int threads)
       : kernels_(std::move(kernels)), program_(make_plan(network), *kernels_) {
     for (int i = 0; i < threads; ++i) strips_.push_back(std::make_unique<Strip<T>>(program_));
   }
@@ -109,30 +141,73 @@ class TypedProgram final : public RowsProgram {
     return strip_bytes(program_.plan, columns, sizeof(T));
   }
   int input_halo() const override { return program_.plan.input_halo; }
+  Precision precision() const override {
+    return std::is_same_v<T, Bf16> ? Precision::kBf16 : Precision::kFp32;
+  }
   std::string describe() const override {
-    std::string text = std::string("rows ") + (sizeof(T) == 2 ? "bf16" : "fp32") +
-                       (kernels_->template fast<T>() ? ", brgemm, " : ", own loops, ") +
-                       cpu_vector_name();
-    // The microkernels obey it, and results may differ with it, so a report names it.
-    const char* limit = std::getenv("ONEDNN_MAX_CPU_ISA");
-    if (limit != nullptr) text += std::string(", ONEDNN_MAX_CPU_ISA=") + limit;
-    return text;
+    // The microkernels obey the limit, and results may differ with it, so a report names it.
+    const std::string limit = onednn_limit();
+    return std::string("rows ") + precision_name(precision()) +
+           (kernels_->template fast<T>() ? ", brgemm, " : ", own loops, ") +
+           widest_unit(limited(this_cpu(), limit)) +
+           (limit.empty() ? "" : ", ONEDNN_MAX_CPU_ISA=" + limit);
   }
 
  private:
-  std::unique_ptr<MatrixKernels> kernels_;
+  std::shared_ptr<const MatrixKernels> kernels_;
   Program<T> program_;
   std::vector<std::unique_ptr<Strip<T>>> strips_;
 };
 
+using SharedKernels = std::shared_ptr<const MatrixKernels>;
+
+// Layers and channels: networks of one shape take the same time.
+std::string shape_of(const Network& network) {
+  std::string shape = std::to_string(network.input_channels());
+  for (const Layer& layer : network.layers)
+    shape +=
+        "-" + std::to_string(static_cast<int>(layer.op)) + "." + std::to_string(layer.channels);
+  return shape;
+}
+
+Precision type_of(const Network& network, const RowsOptions& options,
+                  const SharedKernels& kernels) {
+  if (options.precision != Precision::kAuto) return options.precision;
+  // Made for the first round alone: where a choice is remembered, neither is needed.
+  std::unique_ptr<TypedProgram<float>> fp32;
+  std::unique_ptr<TypedProgram<Bf16>> bf16;
+  std::optional<GrayTop> top;
+  const auto seconds = [&](RowsProgram& program) {
+    const double start = thread_seconds();
+    program.run(0, top->picture, 0, top->picture.width, top->picture.height, StopFlag());
+    return thread_seconds() - start;
+  };
+  const auto round = [&] {
+    if (!top) {
+      fp32 = std::make_unique<TypedProgram<float>>(network, kernels, 1);
+      bf16 = std::make_unique<TypedProgram<Bf16>>(network, kernels, 1);
+      const double flops = network.flops_per_pixel();
+      top.emplace(network.scale, network.planes, network.condition_count(), kTypeColumns,
+                  rows_worth(kTypeFlops, flops, kTypeColumns, fp32->input_halo()));
+      // The first run of each makes its microkernels.
+      seconds(*fp32);
+      seconds(*bf16);
+    }
+    return TypeTimes{seconds(*fp32), seconds(*bf16)};
+  };
+  TypeChoice choice;
+  choice.cpu = limited(this_cpu(), onednn_limit());
+  choice.bf16_works = kernels->fast<Bf16>();
+  choice.network = shape_of(network);
+  choice.cache_folder = options.type_cache;
+  return choose_type(choice, round);
+}
+
 std::unique_ptr<RowsProgram> make_program(const Network& network, const RowsOptions& options) {
-  auto kernels = std::make_unique<MatrixKernels>(options.brgemm_path);
-  const bool bf16 =
-      options.precision == Precision::kBf16 ||
-      (options.precision == Precision::kAuto && cpu_has_bf16() && kernels->fast<Bf16>());
-  if (bf16)
-    return std::make_unique<TypedProgram<Bf16>>(network, std::move(kernels), options.threads);
-  return std::make_unique<TypedProgram<float>>(network, std::move(kernels), options.threads);
+  const auto kernels = std::make_shared<const MatrixKernels>(options.brgemm_path);
+  if (type_of(network, options, kernels) == Precision::kBf16)
+    return std::make_unique<TypedProgram<Bf16>>(network, kernels, options.threads);
+  return std::make_unique<TypedProgram<float>>(network, kernels, options.threads);
 }
 
 }  // namespace
@@ -209,18 +284,8 @@ int RowsEngine::strip_columns(const int width) {
 // Times the top of a blank picture with each way of cutting it. CPU time of one thread: what else
 // the machine does hardly shows.
 int RowsEngine::measure_parts(const int width) {
-  const int least = program_->input_halo() + 4;
-  const int rows =
-      std::max(least, static_cast<int>(std::min(64.0, kMeasureFlops / flops_per_pixel_ / width)));
-  const std::size_t in = static_cast<std::size_t>(width) * rows;
-  const std::vector<std::uint8_t> source(in, 128);
-  std::vector<std::uint8_t> result(in * scale_ * scale_);
-  Picture picture;
-  picture.width = width;
-  picture.height = rows;
-  picture.source.assign(planes_, {source.data(), width});
-  picture.result.assign(planes_, {result.data(), static_cast<std::ptrdiff_t>(width) * scale_});
-  picture.conditions.assign(conditions_, 0.0F);
+  const int rows = rows_worth(kMeasureFlops, flops_per_pixel_, width, program_->input_halo());
+  const GrayTop top(scale_, planes_, conditions_, width, rows);
   const StopFlag never;
   int best = 1;
   const Task measure = [&](const int worker) {
@@ -231,7 +296,7 @@ int RowsEngine::measure_parts(const int width) {
       for (int repeat = 0; repeat < 2; ++repeat) {
         const double start = thread_seconds();
         for (int p = 0; p < parts; ++p) {
-          program_->run(worker, picture, edge(width, parts, p), edge(width, parts, p + 1), rows,
+          program_->run(worker, top.picture, edge(width, parts, p), edge(width, parts, p + 1), rows,
                         never);
         }
         seconds = std::min(seconds, thread_seconds() - start);
@@ -261,5 +326,7 @@ std::size_t RowsEngine::workspace_bytes(const int width) const {
 }
 
 std::string RowsEngine::describe() const { return program_->describe(); }
+
+Precision RowsEngine::precision() const { return program_->precision(); }
 
 }  // namespace streamvsr

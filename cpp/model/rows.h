@@ -15,10 +15,11 @@ namespace streamvsr {
 struct RowsOptions {
   std::string brgemm_path;  // the microkernel library; empty: the engine's own loops
   int threads = 1;          // >= 1
-  // kAuto: bf16 where the CPU multiplies it in hardware and the microkernel works, else fp32.
-  // kBf16 sums in float. kFp16 is none of this engine's.
+  // kAuto: the faster of bf16 and fp32 on this processor (numeric_type.h). kBf16 sums in float.
+  // This engine does not compute in kFp16.
   Precision precision = Precision::kAuto;
-  int strip = 0;  // most columns a strip has; 0: chosen by a short measurement
+  int strip = 0;           // most columns a strip has; 0: chosen by a short measurement
+  std::string type_cache;  // folder that remembers measurements for kAuto; empty: none
 };
 
 class RowsProgram;  // a network in one type of activations, internal to rows.cpp
@@ -47,6 +48,8 @@ class RowsEngine final : public Engine {
   std::size_t workspace_bytes(int width, int) const override { return workspace_bytes(width); }
   // "rows bf16, brgemm, AMX".
   std::string describe() const override;
+  // The type it computes in, kAuto resolved: kBf16 or kFp32.
+  Precision precision() const override;
   // Columns of a strip for pictures of this width; measures where that is still to be done.
   int strip_columns(int width);
   // GFLOP/s of the bare matrix products of one strip's row, over and over for `seconds`, one

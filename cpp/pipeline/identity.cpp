@@ -47,8 +47,9 @@ std::string isa_limits() {
 
 }  // namespace
 
-Identity identify(const JobPlan& plan, const Input& input, const std::string& enhancer) {
+Identity identify(const JobPlan& plan, const Input& input, const Enhancer& enhancer) {
   const JobConfig& config = plan.config;
+  const std::string type = enhancer.numeric_type();
   const EncoderSettings& e = plan.encoder;
   Identity identity;
   identity.input = {{"size", std::to_string(avio_size(input.format().pb)) + " bytes"},
@@ -69,7 +70,7 @@ Identity identify(const JobPlan& plan, const Input& input, const std::string& en
       {"disk_ratio", config.disk_ratio > 0.0 ? number(config.disk_ratio) : "none"},
       {"segment_seconds", number(config.segment_seconds)},
       {"model", config.network_file.empty() ? config.network : sha256_of_file(config.network_file)},
-      {"precision", config.precision},
+      {"precision", type.empty() ? config.precision : type},
       {"passes", std::to_string(config.passes)}};
   if (!config.steadying.empty()) identity.job["mask and temporal window"] = config.steadying;
   if (plan.budget.limited())
@@ -86,7 +87,7 @@ Identity identify(const JobPlan& plan, const Input& input, const std::string& en
                           {"FFmpeg", ffmpeg_version()},
                           {"processor", processor_features()},
                           {"limits of the processor's use", isa_limits()},
-                          {"enhancer", enhancer},
+                          {"enhancer", enhancer.describe()},
                           {"encoder's headers", sha256(parameter_sets).substr(0, 16)}};
   return identity;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "enhance/enhancer.h"
 #include "media/input.h"
 
 namespace streamvsr {
@@ -21,8 +22,9 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
-// enhancer: its one-line description, with the processor's path.
-Identity identify(const JobPlan& plan, const Input& input, const std::string& enhancer);
+// The enhancer tells its one-line description, with the processor's path, and the numeric type that
+// the job's "auto" stands for: a resumed job computes in the same one.
+Identity identify(const JobPlan& plan, const Input& input, const Enhancer& enhancer);
 
 // "crf was 18 and is 20", one sentence an entry; empty when there is no difference.
 std::vector<std::string> differences(const Identity::Entries& then, const Identity::Entries& now);

@@ -67,6 +67,21 @@ bool is_full(const Error& error) {
 
 }  // namespace
 
+std::string resumed_precision(const JobConfig& config) {
+  if (config.precision != "auto" || config.resume == ResumeMode::kNever) return config.precision;
+  try {
+    const Remains remains = find_remains(config.output);
+    if (!remains.unfinished()) return config.precision;
+    const Identity::Entries& job = remains.checkpoint->identity.job;
+    const auto it = job.find("precision");
+    const bool known =
+        it != job.end() && (it->second == "bf16" || it->second == "fp16" || it->second == "fp32");
+    return known ? it->second : config.precision;
+  } catch (const Error&) {
+    return config.precision;  // planning meets the same error, in its place
+  }
+}
+
 Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const PlanningTick& tick)
     : enhancer_(std::move(enhancer)),
       plan_(make_plan(with_known_threads(config), *enhancer_, tick)),

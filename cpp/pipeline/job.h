@@ -88,6 +88,10 @@ struct PlanSummary {
   int encoder_threads = 0, decoder_threads = 0;
 };
 
+// The numeric type a job is to compute in: where it is "auto" and the job goes on with an
+// interrupted one, the type that one computed in, for the bytes depend on it.
+std::string resumed_precision(const JobConfig& config);
+
 // Purpose: runs a plan. Constructed means planned: every error that can be known before work was
 // thrown by then. Thread-safety: stop(), close() and
 // what says so from any thread, the rest from one. Ownership:

@@ -339,7 +339,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
                                          static_cast<std::int64_t>(avio_size(input.format().pb))});
   if (plan.budget.limited())
     plan.expected_bytes = std::min(plan.expected_bytes, plan.budget.output_bytes);
-  plan.identity = identify(plan, input, enhancer.describe());
+  plan.identity = identify(plan, input, enhancer);
   plan.watch->check();
   return plan;
 }

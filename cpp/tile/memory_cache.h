@@ -8,7 +8,7 @@
 
 namespace streamvsr {
 
-// $XDG_CACHE_HOME/streamvsr/memory, else ~/.cache/streamvsr/memory; empty where neither is known.
+// cache_folder("memory").
 std::string memory_cache_folder();
 
 // key: what tells network, device and type apart. Nothing where the folder holds nothing usable

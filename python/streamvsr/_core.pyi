@@ -49,6 +49,7 @@ __all__: list[str] = [
     "probe",
     "relate",
     "remove_remains",
+    "rows_numeric_type",
     "save_application_checkpoint",
 ]
 
@@ -1415,6 +1416,11 @@ def relate(
 def remove_remains(output: typing.Any) -> list[str]:
     """
     Removes what an unfinished job left; returns the paths removed.
+    """
+
+def rows_numeric_type(path: str, brgemm: str = "") -> str:
+    """
+    The type that the CPU engine computes in on this machine with precision "auto": bf16 or fp32. Measures once where no measurement is remembered.
     """
 
 def save_application_checkpoint(path: typing.Any, entries: str) -> None:

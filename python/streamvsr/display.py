@@ -261,10 +261,13 @@ def _figure(result: MetricResult, value: float) -> str:
 
 def models_text(models: Sequence[Model]) -> str:
     """The networks, a paragraph each."""
+    from streamvsr.models import numeric_type
+
     paragraphs = [
         f"{model.name}: x{model.scale}, {model.planes}, {model.parameters} weights, "
         f"{model.flops_per_pixel:.0f} operations a pixel, {model.licence}\n"
         f"  inputs: {', '.join(model.inputs)}\n"
+        f"  on this CPU: computes in {numeric_type(model.path)}\n"
         f"  trained on: {model.trained_on}\n  {model.path}"
         for model in models
     ]
