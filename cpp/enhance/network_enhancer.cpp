@@ -138,7 +138,8 @@ void NetworkEnhancer::check(const PlaneFormat& format, const ColorDescription& g
     throw Error(ErrorKind::kConfig,
                 "network '" + name_ + "' takes RGB pictures, and the video's colour matrix (" +
                     matrix_name(color.matrix) + ", code point " + std::to_string(color.matrix) +
-                    ") cannot be computed with: choose a luma network, which takes 1 plane");
+                    ") cannot be computed with: choose a luma network, which takes 1 plane, or set "
+                    "color_matrix where the tag is wrong");
   }
   const int before = scale_ / engine_->scale();
   engine_->prepare(format.width * before, format.height * before);

@@ -220,8 +220,12 @@ SourcePicture Decoder::finish(FramePtr frame) {
     bytes = it->second;
     packet_bytes_.erase(it);
   }
-  if (settings_.matrix != AVCOL_SPC_UNSPECIFIED && frame->colorspace != AVCOL_SPC_RGB)
+  DroppedTags dropped = drop_impossible_tags(*frame);
+  if (settings_.matrix != AVCOL_SPC_UNSPECIFIED &&
+      !is_rgb(static_cast<AVPixelFormat>(frame->format))) {
     frame->colorspace = settings_.matrix;
+    dropped.matrix = -1;
+  }
   SourcePicture picture;
   picture.index = delivered_++;
   picture.pts = pts;
@@ -265,6 +269,7 @@ SourcePicture Decoder::finish(FramePtr frame) {
     first_frame_ = make_frame();
     if (av_frame_copy_props(first_frame_.get(), frame.get()) < 0) throw std::bad_alloc();
     first_frame_->format = frame->format;
+    dropped_tags_ = dropped;
   }
   picture.planes = fitter_->fit(*frame);
   if (!settings_.orientation.upright())

@@ -11,6 +11,7 @@
 #include "base/stop.h"
 #include "color/orientation.h"
 #include "media/codec_strength.h"
+#include "media/color_tags.h"
 #include "media/cropping.h"
 #include "media/deinterlacer.h"
 #include "media/input.h"
@@ -114,6 +115,8 @@ class Decoder {
   // Of the planes handed out; the same.
   const PlaneFormat& planes() const { return plane_format_; }
   std::int64_t bytes_read() const;
+  // Colour tags of the first picture that cannot be true and were ignored.
+  const DroppedTags& dropped_tags() const { return dropped_tags_; }
   // The first decoded frame's description (format, colour, aspect; no samples), for the plan; null
   // before the first next().
   const AVFrame* first_frame() const { return first_frame_.get(); }
@@ -171,6 +174,7 @@ class Decoder {
   std::optional<StrengthMeter> strength_;
   std::optional<FrameFitter> fitter_;
   FramePtr first_frame_;
+  DroppedTags dropped_tags_;
 };
 
 }  // namespace streamvsr

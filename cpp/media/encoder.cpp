@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/cpu.h"
+#include "media/color_tags.h"
 
 namespace streamvsr {
 
@@ -194,7 +195,10 @@ Encoder::Encoder(const EncoderSettings& settings) : log_(std::make_unique<LogSin
   e.color_range = settings.range;
   e.colorspace = settings.space;
   e.color_trc = settings.transfer;
-  e.color_primaries = settings.primaries;
+  if (encoder_knows_primaries(settings.codec, settings.primaries))
+    e.color_primaries = settings.primaries;
+  else
+    written_primaries_ = settings.primaries;
   e.chroma_sample_location = settings.chroma_location;
   e.field_order = AV_FIELD_PROGRESSIVE;
   e.thread_count = settings.threads;
@@ -275,6 +279,7 @@ ParametersPtr Encoder::parameters() const {
   ParametersPtr parameters(avcodec_parameters_alloc());
   if (!parameters || avcodec_parameters_from_context(parameters.get(), codec_.get()) < 0)
     throw std::bad_alloc();
+  if (written_primaries_) set_primaries(parameters, *written_primaries_);
   return parameters;
 }
 

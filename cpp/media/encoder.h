@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,8 @@ class Encoder {
   std::unique_ptr<LogSink> log_;
   CodecPtr codec_;
   bool given_ = false;  // a picture
+  // That the encoder cannot be told: see set_primaries().
+  std::optional<AVColorPrimaries> written_primaries_;
 };
 
 }  // namespace streamvsr

@@ -41,10 +41,6 @@ std::optional<Orientation> orientation_of(const AVStream& stream) {
   return std::nullopt;
 }
 
-bool is_rgb(const AVPixelFormat format) {
-  return (av_pix_fmt_desc_get(format)->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) != 0;
-}
-
 std::string name(const AVPixelFormat format) { return av_get_pix_fmt_name(format); }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -114,6 +110,8 @@ void describe_source(const Input& input, const Decoder& decoder, const Container
   if (!orientation.upright() && plan.color.siting == ChromaSiting::kCenter)
     encoder.chroma_location = AVCHROMA_LOC_CENTER;
   encoder.light = light_metadata(stream, first);
+  for (std::string& warning : decoder.dropped_tags().warnings())
+    plan.warnings.push_back(std::move(warning));
   if ((av_pix_fmt_desc_get(source_pixels)->flags & AV_PIX_FMT_FLAG_ALPHA) != 0)
     plan.warnings.push_back("the source's alpha channel is left out");
   if (is_rgb(source_pixels)) {
