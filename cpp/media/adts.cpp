@@ -16,8 +16,13 @@ AdtsFilter::AdtsFilter(const AVStream& stream) {
 
 bool AdtsFilter::run(AVPacket& packet) {
   const LogSink::Scope scope(quiet_);
-  return av_bsf_send_packet(filter_.get(), &packet) >= 0 &&
-         av_bsf_receive_packet(filter_.get(), &packet) >= 0;
+  if (av_bsf_send_packet(filter_.get(), &packet) < 0 ||
+      av_bsf_receive_packet(filter_.get(), &packet) < 0)
+    return false;
+  // The first packet after a resume has the header as side data, too, which a muxer would write
+  // into its own header again.
+  av_packet_shrink_side_data(&packet, AV_PKT_DATA_NEW_EXTRADATA, 0);
+  return true;
 }
 
 }  // namespace streamvsr

@@ -10,7 +10,8 @@ inline bool lacks_aac_header(const AVCodecParameters& parameters) {
   return parameters.codec_id == AV_CODEC_ID_AAC && parameters.extradata_size == 0;
 }
 
-// Purpose: takes the header off packets; the first one's becomes the stream's. Thread-safety: none.
+// Purpose: takes the headers off packets. The stream's own header comes from learn_parameters().
+// Thread-safety: none.
 class AdtsFilter {
  public:
   // stream: one that lacks_aac_header().

@@ -11,8 +11,8 @@ std::int64_t microseconds(const std::int64_t ticks, const AVRational base) {
 }
 // Ticks of whole seconds' parts, so that shifts by whole seconds are exact; sound in MP4 counts its
 // samples.
-AVRational output_base(const AVStream& from, const Container container) {
-  const AVCodecParameters& par = *from.codecpar;
+AVRational output_base(const AVCodecParameters& par, const AVStream& from,
+                       const Container container) {
   if (container != Container::kMkv && par.codec_type == AVMEDIA_TYPE_AUDIO && par.sample_rate > 0)
     return {1, par.sample_rate};
   return {1, from.time_base.den};
@@ -36,7 +36,7 @@ PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& strea
     const AVStream& from = input.stream(planned.input);
     Stream stream;
     stream.planned = planned;
-    stream.base = output_base(from, container);
+    stream.base = output_base(parameters_of(input, planned), from, container);
     const AVMediaType type = from.codecpar->codec_type;
     stream.dense = type == AVMEDIA_TYPE_AUDIO || type == AVMEDIA_TYPE_VIDEO;
     if (converted) {
@@ -84,7 +84,7 @@ bool PacketSource::read_one() {
     packet = make_packet();
     av_packet_move_ref(packet.get(), packet_.get());
     // A damaged one is left out.
-    if (stream.adts && !take_header(*stream.adts, *packet)) return true;
+    if (stream.adts && !stream.adts->run(*packet)) return true;
     if (packet->dts == AV_NOPTS_VALUE) packet->dts = packet->pts;
   }
   if (!stream.converter) av_packet_rescale_ts(packet.get(), from, stream.base);
@@ -101,14 +101,6 @@ bool PacketSource::read_one() {
   if (stream.timed_text) fill_gap(stream, *packet);
   stream.pending.push_back({std::move(packet), place_});
   return true;
-}
-
-// Matroska's muxer takes the headers off by itself, and must not be given what it would fail on.
-bool PacketSource::take_header(AdtsFilter& filter, AVPacket& packet) const {
-  if (container_ != Container::kMkv) return filter.run(packet);
-  const PacketPtr copy = make_packet();
-  if (av_packet_ref(copy.get(), &packet) < 0) throw std::bad_alloc();
-  return filter.run(*copy);
 }
 
 void PacketSource::place_in_time(Stream& stream, AVPacket& packet) {
@@ -140,9 +132,11 @@ void PacketSource::place_in_time(Stream& stream, AVPacket& packet) {
 }
 
 std::int64_t PacketSource::guessed_duration(const Stream& stream, const AVPacket& packet) const {
-  AVCodecParameters& par = *input_.stream(stream.planned.input).codecpar;
+  const AVCodecParameters& par = parameters_of(input_, stream.planned);
   if (par.codec_type != AVMEDIA_TYPE_AUDIO || par.sample_rate <= 0) return 0;
-  const int samples = av_get_audio_frame_duration2(&par, packet.size);
+  // FFmpeg's signature lacks the const.
+  const int samples =
+      av_get_audio_frame_duration2(const_cast<AVCodecParameters*>(&par), packet.size);
   return samples > 0 ? av_rescale_q(samples, {1, par.sample_rate}, stream.base)
                      : stream.last_duration;
 }
@@ -262,7 +256,7 @@ std::int64_t PacketSource::next_time() {
 void PacketSource::pull_first_audio(std::vector<OutPacket>& out) {
   for (Stream& s : streams_) {
     const AVCodecID codec = input_.stream(s.planned.input).codecpar->codec_id;
-    if (s.started || !(s.adts || codec == AV_CODEC_ID_AC3 || codec == AV_CODEC_ID_EAC3)) continue;
+    if (s.started || (codec != AV_CODEC_ID_AC3 && codec != AV_CODEC_ID_EAC3)) continue;
     if (!s.pending.empty()) {
       hand_out(s, out);
       continue;

@@ -69,8 +69,7 @@ class PacketSource {
   std::vector<OutPacket> skip(std::int64_t bound, AVRational base, bool with_first_audio);
   // The time of the earliest packet not yet handed out, in us; AV_NOPTS_VALUE when none is left.
   std::int64_t next_time();
-  // Appends the first packet of every stream that MP4's header describes from it (AC-3, AAC from
-  // broadcast).
+  // Appends the first packet of every stream that MP4's header describes from it (AC-3, E-AC-3).
   void pull_first_audio(std::vector<OutPacket>& out);
 
   std::int64_t bytes_read() const { return beside_bytes_ + input_.format().pb->bytes_read; }
@@ -107,7 +106,6 @@ class PacketSource {
       600 * std::int64_t{AV_TIME_BASE};  // us; an audio stream that starts later is not waited for
 
   bool read_one();
-  bool take_header(AdtsFilter& filter, AVPacket& packet) const;
   bool wanted(Stream& stream, const AVPacket& packet, AVRational base) const;
   void place_in_time(Stream& stream, AVPacket& packet);
   std::int64_t guessed_duration(const Stream& stream, const AVPacket& packet) const;

@@ -45,11 +45,9 @@ MuxerPtr make_muxer(const PartContext& context, FileIo& io, LogSink& log, const 
       stream.disposition = AV_DISPOSITION_ATTACHED_PIC;
       continue;
     }
-    // Read back, packets are in the container's form, and so must the header be. Packets yet to
-    // come are in the source's; but AAC from broadcast, whose header its first packets taught.
-    const bool taught =
-        stream.codecpar->codec_id == AV_CODEC_ID_AAC && stream.codecpar->extradata_size == 0;
-    if (part != nullptr && (!fragmented || taught)) {
+    // Packets that are read back are in the container's form, and so must the header be. Packets
+    // yet to come are in the source's form.
+    if (part != nullptr && !fragmented) {
       const AVCodecParameters& learnt = *part->streams[planned.output]->codecpar;
       if (learnt.extradata_size > 0)
         set_extradata(*stream.codecpar,

@@ -42,8 +42,8 @@ enum class MuxerKind {
   kFinishing,  // MP4's index over all
 };
 
-// Writes the header through io. part: the open `.part` that is gone on with or finished, whose
-// streams' headers hold what the first packets taught the muxer; null for a new one.
+// Writes the header through io. part: the open `.part` that is resumed or finished, whose streams'
+// headers describe the packets in it; null for a new one.
 MuxerPtr make_muxer(const PartContext& context, FileIo& io, LogSink& log, MuxerKind kind,
                     const AVFormatContext* part);
 

@@ -13,8 +13,8 @@ namespace streamvsr {
 //
 // Note [going on with a part]: nothing in a fragment or cluster depends on earlier ones but MP4's
 // running number. So going on takes a new muxer whose header is dropped, led to the end of the
-// data. What the muxer learns from a stream's first packets (AC-3, AAC from broadcast) it is told
-// again from the first fragment.
+// data. What the muxer learns from a stream's first packet (AC-3, E-AC-3) it learns again from the
+// first fragment.
 //
 // Note [ends of fragments]: FFmpeg's muxer knows that each fragment tells its own time, but checks
 // the first packet against the end of the last one before that. Where dts would fall below it, as

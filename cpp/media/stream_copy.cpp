@@ -29,7 +29,7 @@ void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream&
   if (to == nullptr) throw std::bad_alloc();
   AVCodecParameters& par = *to->codecpar;
   const AVCodecParameters& source =
-      planned.action == StreamAction::kEnhance ? encoded : *from.codecpar;
+      planned.action == StreamAction::kEnhance ? encoded : parameters_of(input, planned);
   if (avcodec_parameters_copy(&par, &source) < 0) throw std::bad_alloc();
   // The source container's; the muxer picks its own, but for data, which it is all it knows by.
   if (par.codec_tag != kGpmf) par.codec_tag = 0;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "media/adts.h"
 #include "media/tags.h"
 
 namespace streamvsr {
@@ -34,6 +33,10 @@ std::string stream_name(const AVStream& stream) {
   return std::string(type != nullptr ? type : "unknown") + " stream #" +
          std::to_string(stream.index) + " (" + avcodec_get_name(stream.codecpar->codec_id) +
          (language != tags.end() && language->second != "und" ? ", " + language->second : "") + ")";
+}
+
+const AVCodecParameters& parameters_of(const Input& input, const PlannedStream& planned) {
+  return planned.parameters ? *planned.parameters : *input.stream(planned.input).codecpar;
 }
 
 const char* muxer_name(const Container container) {
@@ -69,18 +72,6 @@ Container choose_container(const std::string& name, const std::string& output) {
                     "' does not say its container; end it in .mp4, .mov or .mkv, or set container",
                 output);
   throw Error(ErrorKind::kConfig, "unknown container '" + name + "'; choose mp4, mov or mkv");
-}
-
-// Whether AAC that has no header of its own has one in its packets, here in one of the first.
-bool packets_tell_header(const Input& input, const int index) {
-  constexpr int kTried = 100;
-  Input again(input.path());
-  again.select_only(index);
-  AdtsFilter filter(input.stream(index));
-  const PacketPtr packet = make_packet();
-  for (int i = 0; i < kTried && again.read(*packet); ++i)
-    if (filter.run(*packet)) return true;
-  return false;
 }
 
 // MP4 describes AC-3 and E-AC-3 by their first packet, so there must be one.
@@ -171,7 +162,8 @@ StreamPlan plan_streams(const Input& input, const Container container,
     const AVStream& stream = input.stream(i);
     const AVCodecID codec = stream.codecpar->codec_id;
     if (i != input.video_index() && !is_chosen(input, i, chosen)) continue;
-    PlannedStream planned{i, 0, StreamAction::kCopy, {}, false};
+    PlannedStream planned;
+    planned.input = i;
     switch (stream.codecpar->codec_type) {
       case AVMEDIA_TYPE_VIDEO:
         if (i == input.video_index()) {
@@ -197,11 +189,6 @@ StreamPlan plan_streams(const Input& input, const Container container,
         if (!holds(container, codec)) {
           plan.warnings.push_back(stream_name(stream) + in + ": left out" +
                                   (holds(Container::kMkv, codec) ? "; mkv holds it" : ""));
-          continue;
-        }
-        if (lacks_aac_header(*stream.codecpar) && !packets_tell_header(input, i)) {
-          plan.warnings.push_back(stream_name(stream) +
-                                  " says nowhere how it is coded, as damaged ones do: left out");
           continue;
         }
         break;
@@ -246,6 +233,14 @@ StreamPlan plan_streams(const Input& input, const Container container,
     const bool packets = planned.action != StreamAction::kEnhance &&
                          planned.action != StreamAction::kCover &&
                          planned.action != StreamAction::kAttachment;
+    if (planned.action == StreamAction::kCopy && lacks_parameters(*stream.codecpar)) {
+      planned.parameters = learn_parameters(input, i);
+      if (!planned.parameters) {
+        plan.warnings.push_back(stream_name(stream) +
+                                " says nowhere how it is coded, as damaged ones do: left out");
+        continue;
+      }
+    }
     if (packets && (!takes(input, planned, container, encoded) ||
                     (container != Container::kMkv && !header_can_be_learnt(input, i)))) {
       plan.warnings.push_back(stream_name(stream) + in + ": left out" +

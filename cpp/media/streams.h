@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "media/codec_parameters.h"
 #include "media/input.h"
 #include "media/light.h"
 
@@ -39,7 +40,11 @@ struct PlannedStream {
   StreamAction action = StreamAction::kCopy;
   LightMetadata light;   // of kEnhance
   bool upright = false;  // of kEnhance: its pictures are turned as the source says they should be
+  SharedParameters parameters;  // of kCopy, where the source's demuxer does not know them all
 };
+
+// The parameters of a copied stream's packets in the output.
+const AVCodecParameters& parameters_of(const Input& input, const PlannedStream& planned);
 
 struct StreamPlan {
   std::vector<PlannedStream> streams;  // in the source's order, but for MP4's covers

@@ -45,6 +45,17 @@ std::string isa_limits() {
   return text.empty() ? "none" : text;
 }
 
+// What the output's header says of a copied stream whose parameters were learnt from its packets.
+std::string fingerprint(const SharedParameters& parameters) {
+  if (!parameters) return "";
+  const std::string header(reinterpret_cast<const char*>(parameters->extradata),
+                           static_cast<std::size_t>(std::max(0, parameters->extradata_size)));
+  return std::string(avcodec_get_name(parameters->codec_id)) + " " +
+         std::to_string(parameters->sample_rate) + " " +
+         std::to_string(channel_count(*parameters)) + " " + std::to_string(parameters->width) +
+         "x" + std::to_string(parameters->height) + " " + sha256(header);
+}
+
 }  // namespace
 
 Identity identify(const JobPlan& plan, const Input& input, const Enhancer& enhancer) {
@@ -113,7 +124,7 @@ std::string plan_hash(const JobPlan& plan) {
   const auto ratio = [](AVRational r) { return nlohmann::json::array({r.num, r.den}); };
   nlohmann::json streams = nlohmann::json::array();
   for (const PlannedStream& s : plan.streams.streams)
-    streams.push_back({s.input, s.output, static_cast<int>(s.action)});
+    streams.push_back({s.input, s.output, static_cast<int>(s.action), fingerprint(s.parameters)});
   const nlohmann::json everything = {{"time_base", ratio(e.time_base)},
                                      {"frame_rate", ratio(e.frame_rate)},
                                      {"source_format", static_cast<int>(plan.decoder.format)},

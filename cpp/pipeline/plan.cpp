@@ -245,7 +245,7 @@ BudgetBasis budget_basis(const JobPlan& plan, const Input& input) {
   basis.streams = static_cast<int>(plan.streams.streams.size());
   for (const PlannedStream& planned : plan.streams.streams)
     if (planned.action != StreamAction::kEnhance)
-      basis.audio_packets += packets_per_second(*input.stream(planned.input).codecpar);
+      basis.audio_packets += packets_per_second(parameters_of(input, planned));
   return basis;
 }
 

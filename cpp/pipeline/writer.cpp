@@ -134,8 +134,8 @@ class Writer final : private PacketSink {
   }
 
   void write_fragment(std::vector<OutPacket> fragment) {
-    // MP4's header describes AC-3 and ADTS audio from its first packet: have one of each in the
-    // first fragment.
+    // MP4's header describes AC-3 and E-AC-3 from their first packets: the first fragment has
+    // them.
     if (!started_ && plan_.container != Container::kMkv) packets_.pull_first_audio(fragment);
     started_ = true;
     writer_->write_fragment(std::move(fragment));

@@ -1,0 +1,104 @@
+"""Sources whose containers say little about how their sound is coded."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from fidelity.sources import source
+
+_TS_PACKET = 188  # bytes, ISO/IEC 13818-1
+_FIRST_PID = 0x100  # FFmpeg's muxer counts streams from here
+
+
+def _film(path: Path, *options: str, seconds: int = 3, sound: str = "sine=r=48000") -> None:
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", f"testsrc2=s=160x90:r=25:d={seconds}",
+         "-f", "lavfi", "-i", f"{sound}:d={seconds}", "-c:v", "libx264", "-preset", "ultrafast",
+         "-bf", "2", "-g", "25", *options, str(path)],
+        check=True,
+    )  # fmt: skip
+
+
+def _copy(path: Path, origin: Path, *options: str) -> None:
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-y", "-i", str(origin), "-c", "copy", *options, str(path)],
+        check=True,
+    )
+
+
+@source("adts.ts")
+def adts(path: Path) -> None:
+    """AAC whose header is in every packet (ADTS)."""
+    _film(path, "-c:a", "aac")
+
+
+@source("adts-surround.ts")
+def adts_surround(path: Path) -> None:
+    _film(path, "-c:a", "aac", "-ac", "6")
+
+
+@source("adts.nut")
+def adts_nut(path: Path) -> None:
+    """NUT keeps ADTS packets as they are and has no header for them."""
+    whole = path.with_suffix(".origin.ts")
+    adts(whole)
+    _copy(path, whole)
+    whole.unlink()
+
+
+@source("ac3.ts")
+def ac3(path: Path) -> None:
+    _film(path, "-c:a", "ac3")
+
+
+@source("eac3.ts")
+def eac3(path: Path) -> None:
+    _film(path, "-c:a", "eac3")
+
+
+@source("dts.ts")
+def dts(path: Path) -> None:
+    _film(path, "-c:a", "dca", "-strict", "-2", "-ac", "2")
+
+
+@source("opus.ts")
+def opus(path: Path) -> None:
+    _film(path, "-c:a", "libopus")
+
+
+@source("second-hevc.ts")
+def second_hevc(path: Path) -> None:
+    """A second video stream, which is only copied."""
+    _film(path, "-map", "0:v", "-map", "0:v", "-map", "1:a", "-c:a", "aac", "-c:v:1", "libx265",
+          "-x265-params", "log-level=error")  # fmt: skip
+
+
+@source("late-adts.ts")
+def late_adts(path: Path) -> None:
+    """The programme names AAC whose first packet comes after 6 MB, further than FFmpeg looks."""
+    _late(path, "aac")
+
+
+@source("late-ac3.ts")
+def late_ac3(path: Path) -> None:
+    _late(path, "ac3")
+
+
+def _late(path: Path, codec: str) -> None:
+    whole = path.with_suffix(".whole.ts")
+    _film(whole, "-c:a", codec, "-b:v", "12M", "-minrate", "12M", "-maxrate", "12M",
+          "-bufsize", "1M", "-x264-params", "nal-hrd=cbr:force-cfr=1", seconds=6)  # fmt: skip
+    data = whole.read_bytes()
+    whole.unlink()
+    packets = [data[at : at + _TS_PACKET] for at in range(0, len(data), _TS_PACKET)]
+    kept, started = [], False
+    for number, packet in enumerate(packets):
+        if int.from_bytes(packet[1:3], "big") & 0x1FFF == _FIRST_PID + 1:
+            begins = bool(packet[1] & 0x40)  # payload_unit_start_indicator
+            started = started or (begins and number * _TS_PACKET >= 6_000_000)
+            if not started:
+                continue
+        kept.append(packet)
+    assert started
+    path.write_bytes(b"".join(kept))
