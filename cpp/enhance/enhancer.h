@@ -25,6 +25,15 @@ struct EnhanceInput {
   float codec_strength = 0.0F;      // docs/network-format.md; 0 = lossless source
 };
 
+// What enhancing one picture takes, in units that depend on no machine: pipeline/work.h has their
+// costs.
+struct EnhancerWork {
+  double flop = 0.0;       // floating-point operations of the network; two a multiply-add
+  double resampled = 0.0;  // samples of the result that are interpolated
+  double searched = 0.0;   // source pixels for which motion is searched, there and back
+  double blended = 0.0;    // samples of the result, times the earlier pictures blended into them
+};
+
 // Purpose: turns source pictures into enhanced ones. Ownership: results belong to the caller.
 // Thread-safety: run() is called by one thread at a time; it may use threads of its own.
 // Determinism: a picture's result depends on that picture and the look_back() pictures before it in
@@ -51,6 +60,8 @@ class Enhancer {
   virtual int look_back() const { return 0; }
   // Bytes held beside the pictures for a source of this format (rings, scratch).
   virtual std::size_t workspace_bytes(const PlaneFormat& source) const = 0;
+  // Work for one picture of this format. The same on every machine, whatever the network runs on.
+  virtual EnhancerWork work(const PlaneFormat&) const { return {}; }
   // Enhances a batch. Looks at stop between tiles and throws kStopped.
   virtual std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) = 0;
   // The numeric type that "auto" stands for on this machine: "bf16" or "fp32". Empty where it is no

@@ -50,6 +50,7 @@ class NetworkEnhancer final : public Enhancer {
   int scale() const override { return scale_; }
   int preferred_batch() const override { return engine_->preferred_batch(); }
   std::size_t workspace_bytes(const PlaneFormat& source) const override;
+  EnhancerWork work(const PlaneFormat& source) const override;
   std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) override;
   std::string numeric_type() const override {
     const Precision type = engine_->precision();
@@ -164,6 +165,24 @@ std::size_t NetworkEnhancer::workspace_bytes(const PlaneFormat& source) const {
              static_cast<std::size_t>(preferred_batch());
   }
   return bytes;
+}
+
+EnhancerWork NetworkEnhancer::work(const PlaneFormat& source) const {
+  EnhancerWork work;
+  const PlaneFormat result = output_format(source);
+  int runs = 0;  // of the network, for one picture and pass
+  for (int plane = 0; plane < source.plane_count; ++plane) {
+    if (is_networks(source, plane)) ++runs;
+    if (recolours(source) || !is_networks(source, plane))
+      work.resampled += static_cast<double>(result.plane_width(plane)) * result.plane_height(plane);
+  }
+  if (engine_->planes() == 3) runs = 1;
+  double pixels = static_cast<double>(source.width) * source.height;
+  for (int pass = 0; pass < passes_; ++pass) {
+    work.flop += engine_->flop_per_pixel() * pixels * runs;
+    pixels *= static_cast<double>(engine_->scale()) * engine_->scale();
+  }
+  return work;
 }
 
 const Recolouring* NetworkEnhancer::recolouring(const EnhanceInput& input) {

@@ -49,6 +49,7 @@ class SteadyEnhancer final : public Enhancer {
     return inner_->look_back() + own;
   }
   std::size_t workspace_bytes(const PlaneFormat& source) const override;
+  EnhancerWork work(const PlaneFormat& source) const override;
   std::vector<Planes> run(std::span<const EnhanceInput> batch, const StopFlag& stop) override;
   std::string numeric_type() const override { return inner_->numeric_type(); }
   std::string describe() const override {
@@ -91,6 +92,17 @@ std::size_t SteadyEnhancer::workspace_bytes(const PlaneFormat& source) const {
   if (relates()) bytes += finder_.bytes(source.width, source.height);
   if (options_.mask.on()) bytes += batch * planes_bytes(network_format(enhanced)) + samples;
   return bytes;
+}
+
+EnhancerWork SteadyEnhancer::work(const PlaneFormat& source) const {
+  EnhancerWork work = inner_->work(source);
+  const PlaneFormat enhanced = network_format(output_format(source));
+  const double samples =
+      static_cast<double>(enhanced.width) * enhanced.height * enhanced.plane_count;
+  if (relates()) work.searched += static_cast<double>(source.width) * source.height;
+  if (options_.mask.on()) work.resampled += samples;
+  if (options_.temporal.on()) work.blended += samples * (options_.temporal.window - 1);
+  return work;
 }
 
 std::vector<SteadyEnhancer::Prepared> SteadyEnhancer::prepare(

@@ -31,6 +31,7 @@ class TiledEngine final : public Engine {
 
   int scale() const override { return engine_->scale(); }
   int planes() const override { return engine_->planes(); }
+  double flop_per_pixel() const override { return engine_->flop_per_pixel(); }
   int condition_count() const override { return engine_->condition_count(); }
   bool recolours() const override { return engine_->recolours(); }
   bool finds_flow() const override { return engine_->finds_flow(); }

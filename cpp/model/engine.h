@@ -59,6 +59,9 @@ class Engine {
   virtual int scale() const = 0;
   // Planes the network takes and gives: 1, or 3 for red, green and blue.
   virtual int planes() const = 0;
+  // Floating-point operations of the network for one source pixel; two a multiply-add. The same on
+  // every machine and device: segments are planned with it.
+  virtual double flop_per_pixel() const = 0;
   // Values that a picture carries beside its planes.
   virtual int condition_count() const = 0;
   // Whether pictures' planes may be luma and chroma where the network's are red, green and blue.

@@ -41,6 +41,7 @@ class RowsEngine final : public Engine {
 
   int scale() const override { return scale_; }
   int planes() const override { return planes_; }
+  double flop_per_pixel() const override { return flops_per_pixel_; }
   int condition_count() const override { return conditions_; }
   int preferred_batch() const override { return pool_->threads(); }
   // Bytes of all threads' buffers for pictures of this width.

@@ -113,6 +113,7 @@ TorchEngine::TorchEngine(const TorchOptions& options)
     check_there(options.archive_path);
     fingerprint_ = content_mark_of_file(options.archive_path);
   }
+  if (options.network) flop_per_pixel_ = options.network->flops_per_pixel();
   on_torch_thread([&] { model_ = load(options, warnings_); });
 }
 
@@ -128,6 +129,11 @@ void TorchEngine::on_torch_thread(const std::function<void()>& call) {
 int TorchEngine::scale() const { return model_->info().scale; }
 int TorchEngine::condition_count() const { return model_->info().conditions; }
 int TorchEngine::planes() const { return model_->info().planes; }
+double TorchEngine::flop_per_pixel() const {
+  if (flop_per_pixel_ > 0.0) return flop_per_pixel_;
+  const std::int64_t weights = model_->info().weights;
+  return weights > 0 ? 2.0 * static_cast<double>(weights) : kAssumedFlop;
+}
 bool TorchEngine::recolours() const {
   return planes() == 3 && (colors_ == Colors::kTensor || (colors_ == Colors::kAuto && !on_cpu()));
 }

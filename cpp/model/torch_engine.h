@@ -52,6 +52,11 @@ class TorchEngine final : public DeviceEngine {
 
   int scale() const override;
   int planes() const override;
+  // Of a layer list its own. Of an archive two a weight, as for convolutions at the source's size.
+  // Where there is no weight to count (functions): kAssumedFlop.
+  double flop_per_pixel() const override;
+  // That of a network of 16 convolutions of 64 channels, such as SRVGGNetCompact.
+  static constexpr double kAssumedFlop = 1.2e6;
   int condition_count() const override;
   bool recolours() const override;
   bool finds_flow() const override;
@@ -87,6 +92,7 @@ class TorchEngine final : public DeviceEngine {
   std::unique_ptr<TorchModel> model_;
   std::vector<std::string> warnings_;
   std::string fingerprint_;
+  double flop_per_pixel_ = 0.0;  // of a layer list
   Colors colors_;
   FlowBy flow_by_;
 };

@@ -18,6 +18,7 @@
 #include "pipeline/rate_control.h"
 #include "pipeline/remains.h"
 #include "pipeline/space.h"
+#include "pipeline/work.h"
 
 namespace streamvsr {
 
@@ -212,7 +213,7 @@ void share_memory(const JobConfig& asked, const SourceIndex& index, const Input&
   needs.copied_streams = input.stream_count() > 1;
   if (asked.disk_ratio > 0.0)
     needs.held = DiskBudget::held_bytes(planes_bytes(plan.output_format),
-                                        av_q2d(plan.frame_rate) * asked.segment_seconds);
+                                        static_cast<double>(plan.segment_frames));
   if (needs.held > 0) {
     needs.rehearsal = RateControl::most_rehearsed(*rate_curve(plan.encoder.codec)) *
                       planes_bytes(plan.output_format);
@@ -301,6 +302,10 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   for (std::string& warning : enhancer.warnings()) plan.warnings.push_back(std::move(warning));
   const double rate = av_q2d(plan.frame_rate);
   plan.fragment_frames = static_cast<int>(std::clamp(std::round(rate), 1.0, 1000.0));
+  plan.segment_frames =
+      segment_frames(rate, config.segment_seconds,
+                     {enhancer.work(plan.source_format), plan.source_format, plan.output_format,
+                      plan.encoder.codec, plan.encoder.preset, config.disk_ratio > 0.0});
   share_memory(config, index, input, reading.first, enhancer, plan);
   plan_telecine(input, plan);
   const Encoder trial(plan.encoder);
@@ -328,8 +333,6 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   plan.part.video_rate = plan.frame_rate;
   plan.part.clock = make_clock(input, index, plan.container, plan.reorder_depth, plan.frame_rate);
 
-  plan.segment_frames =
-      std::max<std::int64_t>(1, std::llround(std::min(rate * config.segment_seconds, 1e9)));
   plan.segment_ends =
       cut_segments(index, stream.time_base, config.segment_seconds, plan.segment_frames);
   plan.budget = plan_budget(budget_basis(plan, input), index, plan.segment_ends);

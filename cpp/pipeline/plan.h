@@ -58,7 +58,7 @@ struct JobConfig {
   std::map<std::string, std::string> encoder_options;
   int encoder_threads = 0;         // 0: one per core; part of the result
   int decoder_threads = 0;         // 0: one per core
-  double segment_seconds = 10.0;   // of source time; > 0
+  double segment_seconds = 10.0;   // of source time, at most: see pipeline/work.h; > 0
   int max_memory_mb = 1024;        // of frames and packets in flight; >= 64
   double disk_ratio = 3.0;         // (input + output) / input, at most; 0: no limit
   double max_disk_fraction = 0.8;  // of the free space, that the output may take; 0: unchecked
@@ -83,7 +83,7 @@ struct JobPlan {
   std::int64_t expected_bytes = 0;             // of the output, estimate
   int reorder_depth = 0;                       // frames, of the encoder
   int fragment_frames = 1;                     // packets of video per fragment of the .part
-  std::int64_t segment_frames = 1;
+  std::int64_t segment_frames = 1;             // by segment_seconds and the work of a frame
   std::vector<std::int64_t>
       segment_ends;  // first frame after each planned segment; beyond them every segment_frames
   DiskBudget budget;

@@ -113,8 +113,9 @@ class StreamingConfig:
         overwrite: True replaces an output that exists; default False: refused.
         strict: True turns damage in the source into an error; default False: what decodes is
             processed and the damage is counted.
-        segment_seconds: Length of the spans that are encoded independently, 0.5 to 600 s;
-            default 10.
+        segment_seconds: Length of the spans that are encoded independently, at most, 0.5 to 600
+            s; default 10. Spans that take more than about two minutes of work are shorter, but at
+            least 1 s.
         max_memory_mb: The most memory for frames and packets in flight anywhere in the process,
             encoder and decoder included, 64 to 1048576 MB (of 1048576 bytes); default 1024. Where
             it would not suffice, the encoder's look-ahead and then threads are lowered, with a

@@ -15,6 +15,8 @@ import torch
 from helpers import cli, make_clip, run, streams
 from numpy.typing import NDArray
 from streamvsr import _core
+from streamvsr.api import job_config
+from streamvsr.config import StreamingConfig
 from streamvsr.errors import ConfigError, MemoryLimitError, ModelError, ResumeError
 from torch import Tensor, nn
 from torch.nn import functional
@@ -257,6 +259,34 @@ def test_an_interrupted_job_ends_with_the_same_bytes(tmp_path: Path, archive: Pa
     result = upscale(source, pieces, archive, segment_seconds=0.5, resume=True)
     assert result.performance_report["resumed_frames"] > 0
     assert pieces.read_bytes() == whole.read_bytes()
+
+
+def planned(source: Path, target: Path, model: Any, **options: Any) -> _core.Plan:
+    config = StreamingConfig.from_dict(
+        {"scale": 1, "model": model, "encoder_preset": "ultrafast", **options}
+    )
+    job = _core.Job(job_config(config, str(source), str(target)))
+    job.close()
+    return job.plan
+
+
+def test_segments_are_bounded_by_the_weights_and_not_by_this_machine(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", frames=250, width=320, height=176)
+    small, large = tmp_path / "small.pt", tmp_path / "large.pt"
+    for path, weights in ((small, 1_000), (large, 6_000_000)):
+        network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.Identity())
+        network.register_parameter("unused", nn.Parameter(torch.zeros(weights)))
+        torch.jit.script(network).save(str(path))  # type: ignore[no-untyped-call]
+    target = tmp_path / "out.mkv"
+    assert planned(source, target, small).segment_frames == 250
+    # 12 MFLOP a pixel, at 75 GFLOP/s: 9 s of a core for a frame, of which 240 s hold 26.
+    costly = {
+        planned(source, target, large, compute_threads=n, precision=p).segment_frames
+        for n in (1, 2)
+        for p in ("fp32", "bf16")
+    }
+    assert costly == {26}
+    assert planned(source, target, large, segment_seconds=0.5).segment_frames == 13
 
 
 @pytest.mark.parametrize("device", ["cuda:7", "cuda"])

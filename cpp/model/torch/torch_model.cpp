@@ -78,7 +78,10 @@ void prepare(TorchNetwork& model) {
     }
     tensor.set_data(data);
   };
-  for (const at::Tensor& tensor : model.module.parameters()) convert(tensor);
+  for (const at::Tensor& tensor : model.module.parameters()) {
+    convert(tensor);
+    model.weights += tensor.numel();
+  }
   for (const at::Tensor& tensor : model.module.buffers()) convert(tensor);
   model.widest = static_cast<int>(std::min<std::int64_t>(widest, 1 << 20));
 }

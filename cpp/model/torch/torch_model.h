@@ -37,6 +37,7 @@ struct streamvsr_torch_model {
   int conditions = 0;  // channels behind the planes
   int scale = 0;
   int widest = 1;
+  std::int64_t weights = 0;  // of the module's parameters
   std::shared_ptr<streamvsr::Account> account;
   std::list<streamvsr::GrayOnDevice> seen;  // at most two: see torch_flow.h
 };

@@ -86,6 +86,7 @@ int load(const streamvsr_torch_request* request, TorchNetwork** result,
     info->scale = model->scale;
     info->conditions = model->conditions;
     info->widest = model->widest;
+    info->weights = model->weights;
     info->sample_bytes = static_cast<std::int32_t>(c10::elementSize(model->dtype));
     info->on_cpu = model->device.is_cpu() ? 1 : 0;
     info->alike_above = model->device.is_cpu() && model->dtype == at::kFloat ? kAlikeAbove : 0;

@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything below changes in any way. */
-#define STREAMVSR_TORCH_VERSION 6u
+#define STREAMVSR_TORCH_VERSION 7u
 #define STREAMVSR_TORCH_SYMBOL "streamvsr_torch_table"
 
 /* What a call returns. */
@@ -82,6 +82,7 @@ typedef struct streamvsr_torch_info {
   int32_t scale;        /* factor in both directions */
   int32_t conditions;   /* values beside a picture */
   int32_t widest;       /* most channels that a convolution gives */
+  int64_t weights;      /* of an archive's parameters; 0 for functions and layer lists */
   int32_t sample_bytes; /* of one activation */
   int32_t on_cpu;       /* 1 or 0 */
   /* Pictures of more samples than this, all planes together, are rounded alike whatever their size
