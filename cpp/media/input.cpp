@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace streamvsr {
@@ -12,8 +13,16 @@ void check_file(const std::string& path) {
   if (path.empty()) throw Error(ErrorKind::kNotFound, "the input path is empty", path, ENOENT);
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR)
-      throw Error(ErrorKind::kNotFound, "the input '" + path + "' does not exist", path, ENOENT);
+    if (errno == ENOENT || errno == ENOTDIR) {
+      const bool pattern = av_filename_number_test(path.c_str()) != 0;
+      throw Error(ErrorKind::kNotFound,
+                  "the input '" + path + "' does not exist" +
+                      (pattern ? "; to read numbered pictures, join them into one file first: "
+                                 "ffmpeg -framerate 25 -i '" +
+                                     path + "' -c:v ffv1 joined.mkv"
+                               : ""),
+                  path, ENOENT);
+    }
     throw_errno(errno, "look at the input", path);
   }
   if (S_ISDIR(status.st_mode))
@@ -115,22 +124,26 @@ bool is_cover(const AVStream& stream) {
 Input::Input(const std::string& path) : path_(path), log_(std::make_unique<LogSink>()) {
   install_log_routing();
   check_file(path);
+  refuse_playlist(path);
   const LogSink::Scope scope(*log_);
   // "file:" keeps names such as "concat:a.mp4" from being taken for a protocol.
   AVFormatContext* context = avformat_alloc_context();
   if (context == nullptr) throw std::bad_alloc();
   context->opaque = log_.get();
+  others_ = std::make_unique<OtherFiles>(*context);
   const int opened = avformat_open_input(&context, ("file:" + path).c_str(), nullptr, nullptr);
-  if (opened < 0) {  // the context was freed by the call
+  if (opened >= 0) format_.reset(context);  // else the call freed it
+  others_->check(path);
+  if (opened < 0) {
     const std::string words = log_->last_words();
     throw Error(ErrorKind::kInput,
                 "'" + path + "' is no video file that FFmpeg can open: " + av_text(opened) +
                     (words.empty() ? "" : " (FFmpeg: " + words + ")"),
                 path);
   }
-  format_.reset(context);
   check(avformat_find_stream_info(format_.get(), nullptr), "find the streams of", path,
         ErrorKind::kInput, log_.get());
+  others_->check(path);
   check_medium();
   for (unsigned i = 0; i < format_->nb_streams && video_index_ < 0; ++i)
     if (format_->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
@@ -144,11 +157,10 @@ void Input::check_medium() const {
     check(format_->pb->error, "read", path_, ErrorKind::kIo, log_.get());
 }
 
-// Whether there is memory for the largest packet that the file can hold.
+// Whether there is memory for the largest packet that the file can hold, as far as a film has such.
 bool Input::room_for_a_packet() const {
-  const std::int64_t size = avio_size(format_->pb);
-  if (size <= 0) return false;
-  const std::unique_ptr<void, FreeBy<av_free>> room(av_malloc(static_cast<std::size_t>(size)));
+  const std::int64_t bytes = std::clamp<std::int64_t>(avio_size(format_->pb), 1, kLargestPacket);
+  const std::unique_ptr<void, FreeBy<av_free>> room(av_malloc(static_cast<std::size_t>(bytes)));
   return room != nullptr;
 }
 
@@ -169,7 +181,7 @@ bool Input::read(AVPacket& packet) {
     if (result == AVERROR(ENOMEM) && !room_for_a_packet()) throw std::bad_alloc();
     // Some demuxers report a file that was cut off as its end, and only say so.
     if (result == AVERROR(ENOMEM))
-      damage_ = "a packet claims to be larger than the file";
+      damage_ = "a packet claims to be larger than any of a film";
     else if (result != AVERROR_EOF)
       damage_ = av_text(result);
     else if (log_->errors() > complaints)

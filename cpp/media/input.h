@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "media/av.h"
+#include "media/other_files.h"
 
 namespace streamvsr {
 
@@ -14,7 +15,7 @@ namespace streamvsr {
 class Input {
  public:
   // Throws kNotFound or kInput with what is wrong: missing, directory, not a regular file, empty,
-  // unknown format.
+  // unknown format, a format that opens other files.
   explicit Input(const std::string& path);
 
   const std::string& path() const { return path_; }
@@ -39,11 +40,16 @@ class Input {
   bool room_for_a_packet() const;
 
   std::string path_;
-  std::unique_ptr<LogSink> log_;  // outlives the context that points to it
+  std::unique_ptr<LogSink> log_;        // outlives the context that points to it
+  std::unique_ptr<OtherFiles> others_;  // as does this
   InputPtr format_;
   int video_index_ = -1;
   std::string damage_;
 };
+
+// No packet of a film is larger, bytes: a raw picture of 7680x4320 in 4:4:4 and 16 bits takes less.
+// FFmpeg's allocator refuses 2 GiB and more even where there is memory.
+inline constexpr std::int64_t kLargestPacket = std::int64_t{256} << 20;
 
 bool is_cover(const AVStream& stream);
 

@@ -88,7 +88,11 @@ SourceIndex index_source(const std::string& path,
         index.packets.begin(), index.packets.end(),
         [](const SourceIndex::Packet& a, const SourceIndex::Packet& b) { return a.time < b.time; });
   }
-  for (const SourceIndex::Packet& packet : index.packets) index.total_bytes += packet.bytes;
+  const std::int64_t most = std::min<std::int64_t>(avio_size(input.format().pb), kLargestPacket);
+  for (SourceIndex::Packet& packet : index.packets) {
+    if (packet.bytes < 0 || packet.bytes > most) packet.bytes = 0;  // damage: cannot be read
+    index.total_bytes += packet.bytes;
+  }
   index.unique_times =
       std::adjacent_find(index.packets.begin(), index.packets.end(),
                          [](const SourceIndex::Packet& a, const SourceIndex::Packet& b) {

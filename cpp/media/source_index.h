@@ -15,7 +15,7 @@ struct SourceIndex {
   struct Packet {
     std::int64_t
         time;  // presentation time where known, else decoding time; ticks of the stream's time base
-    std::int32_t bytes;
+    std::int32_t bytes;  // 0 where the container tells an impossible size
     bool key;
   };
   std::vector<Packet> packets;   // in presentation order; 16 bytes each
