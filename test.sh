@@ -54,6 +54,7 @@ check "ruff format" ruff format --check .
 check "clang-format" clang_format
 check "mypy" types
 check "layers" python tools/check_layers.py
+check "notes" python tools/check_notes.py
 check "stub of the core" env PYTHON=python tools/make_stubs.sh --check
 check "C++, address and undefined" cpp_tests asan "address;undefined"
 check "C++, thread" cpp_tests tsan thread

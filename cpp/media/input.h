@@ -27,7 +27,7 @@ class Input {
   LogSink& log() const { return *log_; }
 
   // Reads the next packet of a stream that is not discarded; false at the end. Errors of the medium
-  // throw kInput; a torn end counts as the end and is kept for damage().
+  // throw kIo; a torn end counts as the end and is kept for damage().
   bool read(AVPacket& packet);
   // What read() met at the end when it was not a clean end; empty otherwise.
   const std::string& damage() const { return damage_; }

@@ -85,7 +85,7 @@ class PacketSource {
     std::unique_ptr<SubtitleConverter> converter;
     std::int64_t delay = 0;  // ticks: matroska_delay()
     bool timed_text =
-        false;  // MP4's: gaps are samples too, see Note [timed text] in part_writer.cpp
+        false;  // MP4's: gaps are samples too, see Note [timed text] in part_muxer.cpp
     std::int64_t text_end = 0;
     struct Pending {
       PacketPtr packet;

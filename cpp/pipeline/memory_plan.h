@@ -10,7 +10,7 @@
 
 namespace streamvsr {
 
-// Bytes, at most; `frames` is what the rest of the limit gives.
+// Bytes, at most; `source` and `enhanced` get what the rest leaves of the limit.
 struct MemoryPlan {
   std::size_t limit = 0;      // max_memory_mb
   std::size_t decoder = 0;    // pictures and packets inside it

@@ -51,7 +51,7 @@ class Figures final : public c10::DebugInfoBase, public std::enable_shared_from_
   }
   void remove(const std::size_t bytes) { held_.fetch_sub(bytes); }
 
-  // A spare block of this size; null where there is none. See Note [spare blocks].
+  // A block of this size that was freed and kept; null where there is none.
   c10::DataPtr take_spare(const std::size_t bytes) {
     if (bytes < kLeastSpare) return {};
     const std::lock_guard<std::mutex> lock(spare_mutex_);
