@@ -24,5 +24,6 @@ void bind_temporal(pybind11::module_& m);
 void bind_checkpoint(pybind11::module_& m);
 void bind_job(pybind11::module_& m);
 void bind_preview(pybind11::module_& m);
+void bind_source(pybind11::module_& m);
 
 }  // namespace streamvsr

@@ -19,7 +19,10 @@ void bind_figures(py::module_& m) {
       .def_readonly("limit", &Fill::limit, "of the bytes, those in hand beside the queue included");
   py::class_<Figures>(m, "Figures", "What a job is doing now.")
       .def_readonly("running", &Figures::running)
-      .def_readonly("frames_done", &Figures::frames_done, "written to the output")
+      .def_readonly("finishing", &Figures::finishing,
+                    "all frames are enhanced; the encoder still has some")
+      .def_readonly("frames_done", &Figures::frames_done, "enhanced, by this run and earlier ones")
+      .def_readonly("frames_written", &Figures::frames_written, "of them, encoded")
       .def_readonly("frames_total", &Figures::frames_total, "the plan's estimate")
       .def_readonly("resumed_frames", &Figures::resumed_frames, "of those done, by earlier runs")
       .def_readonly("segments_done", &Figures::segments_done)

@@ -19,6 +19,7 @@ namespace {
 // What a callback is given.
 struct PythonProgress : Progress {
   py::object monitor;
+  double eta_seconds = -1.0;  // set by the monitor
 };
 
 Report run(Job& job, const py::object& progress, const double interval, const py::object& monitor) {
@@ -30,7 +31,7 @@ Report run(Job& job, const py::object& progress, const double interval, const py
     if (progress.is_none() || std::chrono::steady_clock::now() < next) return;
     next += std::chrono::duration_cast<std::chrono::steady_clock::duration>(
         std::chrono::duration<double>(interval));
-    progress(PythonProgress{now, monitor});
+    progress(PythonProgress{now, monitor, -1.0});
   };
   const py::gil_scoped_release release;
   return job.run(tick, kSignalInterval);
@@ -55,16 +56,18 @@ using JobHolder = std::unique_ptr<Job, ReleaseAndDelete>;
 struct JobStatus {
   Remains remains;
   int writer = 0;
+  std::optional<LiveState> live;  // of the writer
   const Checkpoint& checkpoint() const { return *remains.checkpoint; }
 };
 
 std::optional<JobStatus> job_status(const std::string& output) {
-  JobStatus status{find_remains(output), 0};
+  JobStatus status{find_remains(output), 0, {}};
   if (!status.remains.any()) return std::nullopt;
   if (!status.remains.unreadable.empty())
     throw Error(ErrorKind::kResume, status.remains.unreadable, output);
   if (!status.remains.checkpoint) return std::nullopt;
   status.writer = writer_of(output);
+  status.live = live_state_of(output, status.writer);
   return status;
 }
 
@@ -104,7 +107,7 @@ void bind_job(py::module_& m) {
       .def_readwrite("strict", &PythonConfig::strict)
       .def_readwrite("container", &PythonConfig::container,
                      "mp4, mov, mkv; '': from the output's suffix")
-      .def_readwrite("video_codec", &PythonConfig::video_codec, "h264, hevc or ffv1")
+      .def_readwrite("video_codec", &PythonConfig::video_codec, "h264, hevc, av1 or ffv1")
       .def_readwrite("crf", &PythonConfig::crf, "negative: the codec's default")
       .def_readwrite("encoder_preset", &PythonConfig::encoder_preset, "'': medium")
       .def_readwrite("pixel_format", &PythonConfig::pixel_format,
@@ -171,12 +174,19 @@ void bind_job(py::module_& m) {
       .def_readwrite("scale", &PythonConfig::scale, "of 'nearest', and where passes is 0")
       .def_readwrite("steady", &PythonConfig::steady, "mask and temporal window");
   py::class_<PythonProgress>(m, "Progress", "How far a running job is.")
-      .def_readonly("frames_done", &PythonProgress::frames_done, "written to the output")
+      .def_readonly("frames_done", &PythonProgress::frames_done,
+                    "enhanced, by this run and earlier ones")
+      .def_readonly("frames_written", &PythonProgress::frames_written, "of them, encoded")
       .def_readonly("frames_total", &PythonProgress::frames_total, "the plan's estimate")
+      .def_readonly("resumed_frames", &PythonProgress::resumed_frames,
+                    "of frames_done, by earlier runs")
+      .def_readonly("finishing", &PythonProgress::finishing,
+                    "all frames are enhanced; the encoder still has some")
       .def_readonly("segments_done", &PythonProgress::segments_done)
       .def_readonly("seconds", &PythonProgress::seconds, "since the run began")
       .def_readonly("fps", &PythonProgress::fps, "mean")
-      .def_readonly("eta_seconds", &PythonProgress::eta_seconds, "-1: unknown")
+      .def_readwrite("eta_seconds", &PythonProgress::eta_seconds,
+                     "-1: unknown, or not known within a factor of 2")
       .def_readonly("memory_mb", &PythonProgress::memory_mb, "MiB of frames in flight")
       .def_readonly("warnings", &PythonProgress::warnings, "of this run so far")
       .def_readonly("monitor", &PythonProgress::monitor, "as given to Job.run()");
@@ -213,7 +223,7 @@ void bind_job(py::module_& m) {
       .def_readonly("budget_bytes", &Report::budget_bytes,
                     "the most the output could have by disk_ratio; 0: no limit")
       .def_readonly("rates", &Report::rates, "what the budget did in this run")
-      .def_readonly("peak_rss_mb", &Report::peak_rss_mb, "MiB, of the process since it began")
+      .def_readonly("peak_rss_mb", &Report::peak_rss_mb, "MiB, of the process since the run began")
       .def_readonly("device", &Report::device)
       .def_readonly("warnings", &Report::warnings)
       .def_readonly("run_warnings", &Report::run_warnings, "of them, those met while running")
@@ -277,6 +287,16 @@ void bind_job(py::module_& m) {
       .def("close", &Job::close, py::call_guard<py::gil_scoped_release>(),
            "Frees network, threads and buffers.")
       .def("stop", &Job::stop, "Ends a run from another thread, within a second.");
+  py::class_<LiveState>(m, "LiveState", "How far a job is that runs in some process.")
+      .def_readonly("frames_done", &LiveState::frames_done,
+                    "enhanced, by this run and earlier ones")
+      .def_readonly("frames_written", &LiveState::frames_written, "of them, encoded")
+      .def_readonly("frames_total", &LiveState::frames_total, "estimate")
+      .def_readonly("resumed_frames", &LiveState::resumed_frames, "of frames_done, by earlier runs")
+      .def_readonly("segments_done", &LiveState::segments_done)
+      .def_readonly("finishing", &LiveState::finishing,
+                    "all frames are enhanced; the encoder still has some")
+      .def_readonly("seconds", &LiveState::seconds, "since the run began");
   py::class_<JobStatus>(m, "JobStatus", "What an unfinished job has done.")
       .def_property_readonly(
           "stage", [](const JobStatus& s) { return stage_name(s.checkpoint().stage); },
@@ -322,7 +342,9 @@ void bind_job(py::module_& m) {
           "of the .part on the disk, 0 where there is none")
       .def_property_readonly(
           "writer", [](const JobStatus& s) { return s.writer; },
-          "process that is writing it now; 0: none that the kernel names");
+          "process that is writing it now; 0: none that the kernel names")
+      .def_readonly("live", &JobStatus::live,
+                    "how far that process is; None where it does not say");
   m.def(
       "job_status",
       [](const py::object& output) {

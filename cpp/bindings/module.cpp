@@ -33,4 +33,5 @@ PYBIND11_MODULE(_core, m) {
   streamvsr::bind_checkpoint(m);
   streamvsr::bind_job(m);
   streamvsr::bind_preview(m);
+  streamvsr::bind_source(m);
 }

@@ -58,9 +58,11 @@ void compute_stage(const JobPlan& plan, Enhancer& enhancer, Shared& shared) {
       if (work.frame.warm_up) continue;
       work.frame.picture.planes = std::move(result);
       work.source = {};
+      ++shared.frames_done;
       shared.computed.push(std::move(work.frame), std::move(work.enhanced));
     }
   }
+  shared.finishing = true;
   shared.computed.push(End{}, {});
 }
 

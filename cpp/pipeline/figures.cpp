@@ -11,7 +11,9 @@ Figures Job::figures() const {
   Figures f;
   const State state = state_.load();
   f.running = state == State::kRunning;
+  f.finishing = shared_->finishing.load();
   f.frames_done = shared_->frames_done.load();
+  f.frames_written = shared_->frames_written.load();
   f.frames_total = plan_.frames;
   f.resumed_frames = from_ ? from_->source.delivered : 0;
   f.segments_done = shared_->segments_done.load();
@@ -36,18 +38,24 @@ Progress Job::progress() const {
   const Figures f = figures();
   Progress p;
   p.frames_done = f.frames_done;
+  p.frames_written = f.frames_written;
   p.frames_total = f.frames_total;
+  p.resumed_frames = f.resumed_frames;
+  p.finishing = f.finishing;
   p.segments_done = f.segments_done;
   p.seconds = f.seconds;
   if (p.seconds > 0.0)
     p.fps = static_cast<double>(std::max<std::int64_t>(0, p.frames_done - f.resumed_frames)) /
             p.seconds;
-  if (p.fps > 0.0)
-    p.eta_seconds =
-        static_cast<double>(std::max<std::int64_t>(0, p.frames_total - p.frames_done)) / p.fps;
   p.memory_mb = static_cast<double>(f.frames_bytes) / (1024.0 * 1024.0);
   p.warnings = shared_->warnings();
   return p;
+}
+
+LiveState Job::live_state() const {
+  const Figures f = figures();
+  return {f.frames_done,   f.frames_written, f.frames_total, f.resumed_frames,
+          f.segments_done, f.finishing,      f.seconds};
 }
 
 void Job::spare_memory() {

@@ -173,7 +173,8 @@ std::string Job::keep(PartFile& part) noexcept {
 
 Checkpoint Job::run_stages(const Checkpoint& from, PartFile& part,
                            const std::function<void(const Progress&)>& tick,
-                           const std::chrono::milliseconds interval, Report& report) {
+                           const std::chrono::milliseconds interval, LivePage& page,
+                           Report& report) {
   ReadFindings findings;
   Checkpoint state = from;
   {
@@ -208,6 +209,8 @@ Checkpoint Job::run_stages(const Checkpoint& from, PartFile& part,
                     "stopped after " + std::to_string(shared_->frames_done.load()) + " of about " +
                         std::to_string(plan_.frames) + " frames",
                     plan_.config.output)));
+        peak_memory_->sample();
+        page.publish(live_state());
         if (tick) tick(progress());
       }
     } catch (...) {
@@ -215,7 +218,7 @@ Checkpoint Job::run_stages(const Checkpoint& from, PartFile& part,
     }
   }  // the stages are joined here
   shared_->rethrow();
-  report.frames = shared_->frames_done.load();
+  report.frames = shared_->frames_written.load();
   report.damaged_frames = shared_->damaged.load();
   report.run_warnings = shared_->warnings();
   report.warnings.insert(report.warnings.end(), report.run_warnings.begin(),
@@ -264,6 +267,7 @@ Report Job::run(const std::function<void(const Progress&)>& tick,
   const Done done{state_, ended_};
   const auto begin = SteadyClock::now();
   begun_ = begin;
+  peak_memory_.emplace();
   const double cpu_before = cpu_seconds(usage());
   Report report;
   report.warnings = plan_.warnings;
@@ -277,7 +281,7 @@ Report Job::run(const std::function<void(const Progress&)>& tick,
   const rusage used = usage();
   report.cpu_seconds = cpu_seconds(used) - cpu_before;
   report.peak_frames_mb = static_cast<double>(shared_->frames.peak()) / kMiB;
-  report.peak_rss_mb = static_cast<double>(used.ru_maxrss) / 1024.0;
+  report.peak_rss_mb = static_cast<double>(peak_memory_->bytes()) / kMiB;
   report.device = device_use();
   return report;
 }
@@ -306,16 +310,20 @@ void Job::run_under_lock(const std::function<void(const Progress&)>& tick,
       from.mixed = from.mixed || from.identity.environment != plan_.identity.environment;
       from.identity.environment = plan_.identity.environment;
     }
-    shared_->frames_done = shared_->durable_frames = from.source.delivered;
+    shared_->frames_done = shared_->frames_written = shared_->durable_frames =
+        from.source.delivered;
+    shared_->finishing = from.stage != Stage::kRunning;
     shared_->segments_done = from.segments_done;
     shared_->durable_bytes = from.stage == Stage::kRunning ? from.part.bytes : Shared::kUncut;
   }
+  LivePage page(part.file());
+  page.publish(live_state());
   try {
     if (!from_) part.start_over();
     if (from.stage == Stage::kRunning) {
       part.file().truncate(from.part.bytes);
       save_checkpoint(checkpoint_path(output), from);
-      from = run_stages(from, part, tick, interval, report);
+      from = run_stages(from, part, tick, interval, page, report);
     } else {
       take_counts(from, report);
       if (from.stage == Stage::kFinishing) finish_stage(plan_, from, part.file(), *shared_);

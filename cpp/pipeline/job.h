@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/process_memory.h"
+#include "pipeline/live_progress.h"
 #include "pipeline/plan.h"
 #include "pipeline/remains.h"
 #include "pipeline/stages.h"
@@ -16,12 +18,14 @@
 namespace streamvsr {
 
 struct Progress {
-  std::int64_t frames_done = 0;   // written to the output
-  std::int64_t frames_total = 0;  // the plan's estimate
+  std::int64_t frames_done = 0;     // enhanced, by this run and earlier ones
+  std::int64_t frames_written = 0;  // of them, encoded
+  std::int64_t frames_total = 0;    // the plan's estimate
+  std::int64_t resumed_frames = 0;  // of frames_done, by earlier runs
+  bool finishing = false;           // all frames are enhanced; the encoder still has some
   std::int64_t segments_done = 0;
   double seconds = 0.0;               // since the run began
-  double fps = 0.0;                   // mean, of the frames this run has written
-  double eta_seconds = -1.0;          // -1: unknown
+  double fps = 0.0;                   // mean, of the frames this run has enhanced
   double memory_mb = 0.0;             // frames in flight now
   std::vector<std::string> warnings;  // of this run so far
 };
@@ -29,7 +33,9 @@ struct Progress {
 // What a job is doing now, in more detail.
 struct Figures {
   bool running = false;
-  std::int64_t frames_done = 0;  // written to the output
+  bool finishing = false;           // all frames are enhanced; the encoder still has some
+  std::int64_t frames_done = 0;     // enhanced, by this run and earlier ones
+  std::int64_t frames_written = 0;  // of them, encoded
   std::int64_t frames_total = 0;
   std::int64_t resumed_frames = 0;  // of those done, by earlier runs
   std::int64_t segments_done = 0;
@@ -56,7 +62,7 @@ struct Report {
   double write_seconds = 0.0;
   double cpu_seconds = 0.0;     // of the whole process meanwhile
   double peak_frames_mb = 0.0;  // frames in flight
-  double peak_rss_mb = 0.0;     // of the process since it began
+  double peak_rss_mb = 0.0;     // of the process since the run began
   DeviceUse device;
   std::vector<std::string> warnings;
   std::vector<std::string> run_warnings;  // of them, those that came up while running
@@ -121,10 +127,11 @@ class Job {
 
  private:
   Progress progress() const;
+  LiveState live_state() const;
   DeviceUse device_use() const;
   Checkpoint run_stages(const Checkpoint& from, PartFile& part,
                         const std::function<void(const Progress&)>& tick,
-                        std::chrono::milliseconds interval, Report& report);
+                        std::chrono::milliseconds interval, LivePage& page, Report& report);
   void run_under_lock(const std::function<void(const Progress&)>& tick,
                       std::chrono::milliseconds interval, Report& report);
   void commit(Checkpoint checkpoint, PartFile& part);
@@ -141,6 +148,7 @@ class Job {
   std::string enhancer_description_;
   std::optional<Checkpoint> from_;  // of an earlier run, to go on behind
   std::unique_ptr<Shared> shared_;
+  std::optional<PeakMemory> peak_memory_;  // since the run began
   enum class State { kNew, kRunning, kDone };
   std::atomic<State> state_{State::kNew};
   std::atomic<std::chrono::steady_clock::time_point> begun_{}, ended_{};

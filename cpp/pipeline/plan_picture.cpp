@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "media/telecine.h"
+#include "pipeline/source_info.h"
 
 namespace streamvsr {
 
@@ -146,9 +147,7 @@ Reading plan_reading(const Input& input, const PlanningTick& tick, const StopFla
     throw Error(ErrorKind::kInput, "'" + path + "' is encrypted; decrypt it first", path);
   const AVStream& stream = input.stream(input.video_index());
   plan.time_base = stream.time_base;
-  plan.frame_rate = index.mean_rate(stream.time_base);
-  if (index.packets.size() < 2 && stream.avg_frame_rate.num > 0)
-    plan.frame_rate = stream.avg_frame_rate;
+  plan.frame_rate = mean_rate(index, stream);
   plan.decoder.threads = plan.config.decoder_threads;
   plan.decoder.unique_times = index.unique_times;
   plan.decoder.nominal_duration =

@@ -273,6 +273,15 @@ int writer_of(const std::string& output) {
   }
 }
 
+std::optional<LiveState> live_state_of(const std::string& output, const int writer) {
+  if (writer <= 0) return std::nullopt;
+  try {
+    return read_live_state(writer, File(part_path(output), O_RDONLY | O_NOFOLLOW));
+  } catch (const Error&) {  // NOLINT: it was finished this moment
+    return std::nullopt;
+  }
+}
+
 void refuse_busy(const std::string& output) {
   if (const int owner = writer_of(output); owner != 0) busy(output, part_path(output), owner);
 }

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "pipeline/checkpoint.h"
+#include "pipeline/live_progress.h"
 
 namespace streamvsr {
 
@@ -82,6 +83,8 @@ std::vector<std::string> remove_remains(const std::string& output);
 
 // The process that is writing an output; 0: none that the kernel names.
 int writer_of(const std::string& output);
+// How far that process is; nothing where it does not say.
+std::optional<LiveState> live_state_of(const std::string& output, int writer);
 // Throws kBusy when one is.
 void refuse_busy(const std::string& output);
 // Throws kOutputExists when something has the output's name already.

@@ -86,8 +86,11 @@ struct Shared {
   ByteQueue<Item> read{source};
   ByteQueue<Item> computed{enhanced};
   StageClock reading, computing, writing;
-  StopFlag abort;                            // ends tiles early once a stage has failed
-  std::atomic<std::int64_t> frames_done{0};  // encoded, by this run or an earlier one
+  StopFlag abort;  // ends tiles early once a stage has failed
+  // By this run or an earlier one: enhanced, and of them encoded.
+  std::atomic<std::int64_t> frames_done{0};
+  std::atomic<std::int64_t> frames_written{0};
+  std::atomic<bool> finishing{false};  // all frames are enhanced
   std::atomic<std::int64_t> segments_done{0};
   std::atomic<std::int64_t> durable_frames{0};  // that a later run need not do again
   std::atomic<std::int64_t> durable_bytes{0};   // of the `.part`, or kUncut

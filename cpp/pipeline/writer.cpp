@@ -52,7 +52,7 @@ class Writer final : private PacketSink {
     memory = {};
     ++frames_;
     note_rate();
-    shared_.frames_done = encoder_.frames_done();
+    shared_.frames_written = encoder_.frames_done();
     if (item.mark) end_segment(*item.mark);
   }
 
@@ -77,7 +77,7 @@ class Writer final : private PacketSink {
       ++checkpoint_.segments_done;
       ++shared_.segments_done;
     }
-    shared_.frames_done = encoder_.frames_done();
+    shared_.frames_written = encoder_.frames_done();
     // What the other streams hold after the last picture, a second at a time.
     for (std::int64_t time; (time = packets_.next_time()) != AV_NOPTS_VALUE;) {
       shared_.abort.check();

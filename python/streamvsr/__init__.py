@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from streamvsr.gpu import GPUMemoryManager
     from streamvsr.models import Model, packaged_models
     from streamvsr.monitor import StreamingMonitor, plot_report
-    from streamvsr.remains import JobStatus, clean, status
+    from streamvsr.remains import JobStatus, LiveProgress, clean, status
     from streamvsr.result import ProcessResult
     from streamvsr.temporal import TemporalBuffer
 
@@ -58,6 +58,7 @@ __all__ = [
     "InputNotFoundError",
     "InternalError",
     "JobStatus",
+    "LiveProgress",
     "MediaInfo",
     "MemoryFrameBuffer",
     "MemoryLimitError",
@@ -98,6 +99,7 @@ _HOMES = {
     "Comparison": "comparison",
     "GPUMemoryManager": "gpu",
     "JobStatus": "remains",
+    "LiveProgress": "remains",
     "MediaInfo": "_core",
     "MemoryFrameBuffer": "_core",
     "MetricResult": "comparison",

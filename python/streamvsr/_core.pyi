@@ -22,6 +22,7 @@ __all__: list[str] = [
     "Job",
     "JobConfig",
     "JobStatus",
+    "LiveState",
     "MediaInfo",
     "MemoryFrameBuffer",
     "MemoryPlan",
@@ -32,6 +33,7 @@ __all__: list[str] = [
     "QueueFill",
     "Report",
     "RowsEngine",
+    "SourceInfo",
     "StageTimes",
     "SteadyOptions",
     "StreamInfo",
@@ -51,6 +53,7 @@ __all__: list[str] = [
     "remove_remains",
     "rows_numeric_type",
     "save_application_checkpoint",
+    "source_info",
 ]
 
 class StreamInfo:
@@ -556,6 +559,11 @@ class Figures:
     @property
     def device(self) -> DeviceUse: ...
     @property
+    def finishing(self) -> bool:
+        """
+        all frames are enhanced; the encoder still has some
+        """
+    @property
     def frames_bytes(self) -> int:
         """
         of frames in flight
@@ -563,12 +571,17 @@ class Figures:
     @property
     def frames_done(self) -> int:
         """
-        written to the output
+        enhanced, by this run and earlier ones
         """
     @property
     def frames_total(self) -> int:
         """
         the plan's estimate
+        """
+    @property
+    def frames_written(self) -> int:
+        """
+        of them, encoded
         """
     @property
     def read(self) -> StageTimes: ...
@@ -936,7 +949,7 @@ class JobConfig:
     @property
     def video_codec(self) -> str:
         """
-        h264, hevc or ffv1
+        h264, hevc, av1 or ffv1
         """
     @video_codec.setter
     def video_codec(self, arg0: str) -> None: ...
@@ -955,7 +968,14 @@ class Progress:
     @property
     def eta_seconds(self) -> float:
         """
-        -1: unknown
+        -1: unknown, or not known within a factor of 2
+        """
+    @eta_seconds.setter
+    def eta_seconds(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def finishing(self) -> bool:
+        """
+        all frames are enhanced; the encoder still has some
         """
     @property
     def fps(self) -> float:
@@ -965,12 +985,17 @@ class Progress:
     @property
     def frames_done(self) -> int:
         """
-        written to the output
+        enhanced, by this run and earlier ones
         """
     @property
     def frames_total(self) -> int:
         """
         the plan's estimate
+        """
+    @property
+    def frames_written(self) -> int:
+        """
+        of them, encoded
         """
     @property
     def memory_mb(self) -> float:
@@ -981,6 +1006,11 @@ class Progress:
     def monitor(self) -> typing.Any:
         """
         as given to Job.run()
+        """
+    @property
+    def resumed_frames(self) -> int:
+        """
+        of frames_done, by earlier runs
         """
     @property
     def seconds(self) -> float:
@@ -1091,7 +1121,7 @@ class Report:
     @property
     def peak_rss_mb(self) -> float:
         """
-        MiB, of the process since it began
+        MiB, of the process since the run began
         """
     @property
     def rates(self) -> DiskBudgetReport:
@@ -1233,6 +1263,43 @@ class Job:
     @property
     def plan(self) -> Plan: ...
 
+class LiveState:
+    """
+    How far a job is that runs in some process.
+    """
+    @property
+    def finishing(self) -> bool:
+        """
+        all frames are enhanced; the encoder still has some
+        """
+    @property
+    def frames_done(self) -> int:
+        """
+        enhanced, by this run and earlier ones
+        """
+    @property
+    def frames_total(self) -> int:
+        """
+        estimate
+        """
+    @property
+    def frames_written(self) -> int:
+        """
+        of them, encoded
+        """
+    @property
+    def resumed_frames(self) -> int:
+        """
+        of frames_done, by earlier runs
+        """
+    @property
+    def seconds(self) -> float:
+        """
+        since the run began
+        """
+    @property
+    def segments_done(self) -> int: ...
+
 class JobStatus:
     """
     What an unfinished job has done.
@@ -1267,6 +1334,11 @@ class JobStatus:
     def job(self) -> dict[str, str]:
         """
         what decides the output, by name
+        """
+    @property
+    def live(self) -> LiveState | None:
+        """
+        how far that process is; None where it does not say
         """
     @property
     def mixed(self) -> bool:
@@ -1345,6 +1417,44 @@ class PreviewPicture:
         """
     @property
     def warnings(self) -> list[str]: ...
+
+class SourceInfo:
+    """
+    What a source holds, as a job plans by it.
+    """
+    @property
+    def codec(self) -> str: ...
+    @property
+    def duration(self) -> float:
+        """
+        s, of the video
+        """
+    @property
+    def frame_rate(self) -> float:
+        """
+        mean, 1/s
+        """
+    @property
+    def frames(self) -> int:
+        """
+        that should be shown
+        """
+    @property
+    def has_audio(self) -> bool: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def pixel_format(self) -> str:
+        """
+        '' unknown
+        """
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def width(self) -> int:
+        """
+        of the coded picture, samples
+        """
 
 def checkpoint_path(output: typing.Any) -> str:
     """
@@ -1426,4 +1536,9 @@ def rows_numeric_type(path: str, brgemm: str = "") -> str:
 def save_application_checkpoint(path: typing.Any, entries: str) -> None:
     """
     Replaces it durably; entries: a JSON object.
+    """
+
+def source_info(path: typing.Any) -> SourceInfo:
+    """
+    What a source holds, by its packets; nothing is decoded or written. Raises InputNotFoundError or InputError.
     """

@@ -159,7 +159,14 @@ def status_text(status: JobStatus) -> str:
         lines.append("  mixed    runs under different libraries or processors added to it")
     if status.writer is not None:
         who = f"process {status.writer}" if status.writer > 0 else "another process"
-        return "\n".join([*lines, f"  writer   {who} is writing it now"])
+        lines.append(f"  writer   {who} is writing it now")
+        if (live := status.live) is not None:
+            doing = "finishing" if live.finishing else "running"
+            lines.append(
+                f"  now      {doing} for {time_text(live.seconds)}: the network has done "
+                f"{live.frames_done} frames, {live.frames_written} of them are encoded"
+            )
+        return "\n".join(lines)
     lines.append("  writer   none")
     if status.part_bytes < status.durable_bytes:
         lines.append("the file lost its end: the job cannot go on; --resume no starts it over")

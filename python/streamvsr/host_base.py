@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,16 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamvsr import _core
-from streamvsr.api import job_config
 from streamvsr.config import StreamingConfig
-from streamvsr.errors import ConfigError, InputError, StreamvsrError
+from streamvsr.errors import ConfigError
 from streamvsr.gpu import GPUMemoryManager
 
 Frame = NDArray[np.uint8]
-_LEAST = StreamingConfig(
-    model="nearest", scale=1, codec="ffv1", container="mkv", resume=False, max_memory_mb=1 << 20,
-    disk_ratio=None, max_disk_fraction=None,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,36 +59,23 @@ def analyze(path: str | os.PathLike[str]) -> VideoInfo:
     """What is in a video. Times are its packets', as a job plans by them; nothing is decoded.
 
     Where the container has a complete index (MP4, MOV) that is looked at alone, else the file is
-    read through once. What containers claim of rate and frames is used only where no job could be
-    planned.
+    read through once. Nothing is written anywhere.
 
     Raises:
         InputNotFoundError: Nothing is there.
         InputError: It is no media file, or has no video.
     """
     name = os.fspath(path)
-    found = _core.probe(name)
-    if found.video_index < 0:
-        raise InputError(f"there is no video in {name!r}", name)
-    video = found.streams[found.video_index]
-    duration, fps = max(0.0, found.duration), video.frame_rate
-    frames = video.frames if video.frames > 0 else round(duration * fps)
-    # A job that is planned and never run: the least that any file can be planned for.
-    output = f"{name}.{uuid.uuid4()}.mkv"
-    with contextlib.suppress(StreamvsrError):
-        job = _core.Job(job_config(_LEAST, name, output))
-        plan = job.plan
-        job.close()
-        duration, fps, frames = plan.duration, plan.frame_rate, plan.frames
+    found = _core.source_info(name)
     return VideoInfo(
         path=name,
-        resolution=(video.width, video.height),
-        duration=duration,
-        fps=fps,
-        total_frames=frames,
-        has_audio=any(stream.type == "audio" for stream in found.streams),
-        codec=video.codec,
-        pixel_format=video.pixel_format,
+        resolution=(found.width, found.height),
+        duration=found.duration,
+        fps=found.frame_rate,
+        total_frames=found.frames,
+        has_audio=found.has_audio,
+        codec=found.codec,
+        pixel_format=found.pixel_format,
         size_bytes=found.size_bytes,
     )
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _MB = 1024.0 * 1024.0
 _SHARE_OF_MEMORY = 0.9
 _STAGES = ("read", "compute", "write")
+# Until the encoder has given a frame, the network runs ahead into its look-ahead: its pace says
+# nothing yet. Where that takes longer than this, the network is the slow one.
+_SETTLED_SECONDS = 10.0
 
 
 class SampleSeries:
@@ -115,10 +118,11 @@ class StreamingMonitor:
             memory_usage_mb: Resident memory of the process, in MB (1048576 bytes).
             vram_usage_mb: Memory held on the network's device, in MB, by its allocator's count; 0
                 with the rows engine, which has none.
-            processing_fps: Frames a second over the last steps of the output; 0 at first.
+            processing_fps: Frames a second over the last steps of the network; 0 at first.
             disk_io_ops: Reads and writes the process has made since this monitor was made, files
                 of others and terminals included; 0 where the kernel does not count them.
-            eta_seconds: Time the rest takes; -1 while unknown.
+            eta_seconds: Time until the network has done the rest; -1 while that is not known within
+                a factor of 2. 0 while the encoder finishes, and after the end.
             details: Further figures by name, see docs/monitor.md.
         """
         with self._lock:
@@ -128,8 +132,8 @@ class StreamingMonitor:
             fps, eta = 0.0, None
             if figures is not None:
                 fps = self._remaining.frames_per_second
-                eta = self._remaining.estimate(figures.seconds, figures.frames_total)
-                if not figures.running and figures.seconds > 0:
+                eta = self._remaining.known(figures.seconds, figures.frames_total)
+                if figures.finishing or (not figures.running and figures.seconds > 0):
                     eta = (0.0, 0.0, 0.0)
             return {
                 "memory_usage_mb": memory,
@@ -153,7 +157,9 @@ class StreamingMonitor:
         if figures is not None:
             details |= {
                 "seconds": figures.seconds,
+                "finishing": figures.running and figures.finishing,
                 "frames_done": figures.frames_done,
+                "frames_written": figures.frames_written,
                 "frames_total": figures.frames_total,
                 "resumed_frames": figures.resumed_frames,
                 "segments_done": figures.segments_done,
@@ -177,7 +183,11 @@ class StreamingMonitor:
         """Takes note of a running job's state; called about twenty times a second."""
         with self._lock:
             self.note_warnings(progress.warnings)
-            self._remaining.add(progress.seconds, progress.frames_done)
+            encoded = progress.frames_written > progress.resumed_frames
+            if encoded or progress.seconds >= _SETTLED_SECONDS:
+                self._remaining.add(progress.seconds, progress.frames_done)
+            eta = self._remaining.known(progress.seconds, progress.frames_total)
+            progress.eta_seconds = 0.0 if progress.finishing else -1.0 if eta is None else eta[0]
             if not self._series.wants(progress.seconds):
                 return
             stats = self.get_realtime_stats()

@@ -37,13 +37,19 @@ class ProgressBar:
             unit="frame",
             file=file,
             dynamic_ncols=True,
+            bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}, {rate_fmt}]",
         )
 
     def __call__(self, progress: Progress) -> None:
-        """Shows the state of the job."""
+        """Shows the state of the job: the frames that the network has done."""
         if self._bar.total is not None:
             self._bar.total = max(self._bar.total, progress.frames_done)
-        self._bar.set_postfix_str(f"{progress.memory_mb:.0f} MB", refresh=False)
+        rest = ""
+        if progress.finishing:
+            rest = "finishing, "
+        elif progress.eta_seconds >= 0:
+            rest = f"{self._bar.format_interval(progress.eta_seconds)} left, "
+        self._bar.set_postfix_str(f"{rest}{progress.memory_mb:.0f} MB", refresh=False)
         self._bar.update(progress.frames_done - self._bar.n)
 
     def finish(self, frames: int) -> None:

@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -23,6 +23,29 @@ from streamvsr.networks import described
 from streamvsr.settings import unset_words
 
 PathInput = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveProgress:
+    """How far a job is that runs now, as its process says.
+
+    Attributes:
+        frames_done: Frames that the network has done, in this run and earlier ones.
+        frames_written: Of them, frames that are encoded.
+        frames_total: Estimate of all frames.
+        resumed_frames: Of frames_done, frames of earlier runs.
+        segments_done: Whole segments in the file.
+        finishing: True once the network has done all frames.
+        seconds: Time since the run began.
+    """
+
+    frames_done: int
+    frames_written: int
+    frames_total: int
+    resumed_frames: int
+    segments_done: int
+    finishing: bool
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +70,8 @@ class JobStatus:
         checkpoint_path: The checkpoint.
         saved: When the checkpoint was last written, UTC.
         writer: Number of the process that is writing it now; None where the system names none.
+        live: How far that process is; None where none is writing, and where
+            it cannot be asked: on another machine, in another container, of another user.
         parameters: What decides the output, by name.
         environment: Libraries and processor, which may change its bytes, by name.
         mixed: True when runs under different environments added to it.
@@ -71,6 +96,7 @@ class JobStatus:
     checkpoint_path: str
     saved: datetime
     writer: int | None
+    live: LiveProgress | None
     parameters: Mapping[str, str]
     environment: Mapping[str, str]
     mixed: bool
@@ -80,10 +106,13 @@ class JobStatus:
 
     @property
     def percent(self) -> float:
-        """Frames done, in per cent of the estimate."""
+        """Frames done, in per cent of the estimate: of a running job those that the network has
+        done, else those that later runs keep.
+        """
         if self.stage != "running":
             return 100.0
-        return min(100.0, 100.0 * self.frames_done / max(1, self.frames_total))
+        done = self.frames_done if self.live is None else self.live.frames_done
+        return min(100.0, 100.0 * done / max(1, self.frames_total))
 
     @property
     def keeps_work(self) -> bool:
@@ -93,6 +122,7 @@ class JobStatus:
     def to_dict(self) -> dict[str, Any]:
         """Everything by name, fit for JSON."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["live"] = None if self.live is None else asdict(self.live)
         return {**values, "saved": self.saved.isoformat(), "percent": round(self.percent, 2)}
 
 
@@ -132,6 +162,7 @@ def status(output: PathInput) -> JobStatus | None:
         checkpoint_path=core.checkpoint_path,
         saved=datetime.fromtimestamp(saved, timezone.utc),
         writer=core.writer or None,
+        live=_live(core.live),
         parameters=core.job,
         environment=core.environment,
         mixed=core.mixed,
@@ -139,6 +170,12 @@ def status(output: PathInput) -> JobStatus | None:
         remaining_bytes=core.durable_bytes * rest // core.frames_done if core.frames_done else None,
         command=_command(source, core.output, options, folder),
     )
+
+
+def _live(state: _core.LiveState | None) -> LiveProgress | None:
+    if state is None:
+        return None
+    return LiveProgress(**{item.name: getattr(state, item.name) for item in fields(LiveProgress)})
 
 
 def clean(output: PathInput) -> list[str]:

@@ -25,7 +25,8 @@ class ProcessResult:
         output_path: The output; None after a failure.
         processing_time: Wall time in seconds.
         frames_processed: Frames in the output.
-        memory_peak_mb: Peak resident memory of the whole process so far, in MB; 0 after a failure.
+        memory_peak_mb: Peak resident memory of the whole process during the job, in MB; 0 after a
+            failure.
         preset: The preset asked for.
         quality: The quality asked for.
         warnings: What the output cannot hold or had to change, damage met, memory or disk that ran

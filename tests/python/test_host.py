@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import os
 import pickle
 import subprocess
 import sys
@@ -330,6 +331,24 @@ def test_any_clip_is_analysed_as_ffprobe_does(any_clip: Path) -> None:
     seconds = float(times[-1] - times[0])
     assert info.fps == pytest.approx((len(times) - 1) / seconds, rel=0.04)  # the last one may last
     assert info.duration == pytest.approx(len(times) / info.fps)
+
+
+def test_a_video_is_analysed_where_no_output_could_be_planned(tmp_path: Path) -> None:
+    # Beside so long a name there is no room for a longer one, and the rate varies, so that the
+    # container's figures are no help.
+    clip = tmp_path / f"{'x' * 250}.mkv"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x64:r=50:d=4", "-vf",
+         "select=lt(n\\,50)+not(mod(n\\,10))", "-fps_mode", "vfr", str(clip)],
+        check=True,
+    )  # fmt: skip
+    before = sorted(os.listdir(tmp_path))
+    info = StreamingVideoEnhancementProcessor().analyze_video(clip)
+    times = frame_times(clip)
+    assert info.total_frames == len(times) == 65
+    assert info.fps == pytest.approx(64 / float(times[-1] - times[0]), rel=0.1)
+    assert info.duration == pytest.approx(info.total_frames / info.fps)
+    assert sorted(os.listdir(tmp_path)) == before
 
 
 def test_what_is_no_video_is_not_analysed(tmp_path: Path) -> None:
