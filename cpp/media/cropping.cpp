@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "base/file.h"
-#include "media/ebml.h"
+#include "media/walker.h"
 
 namespace streamvsr {
 
@@ -17,62 +17,7 @@ namespace {
 
 using ebml::Element;
 
-// Elements or boxes that are looked at in one file. Sound ones have the description of their tracks
-// behind a few dozen, or behind the fragments of a film.
-constexpr int kMostElements = 1 << 16;
-
 constexpr std::uint64_t kMostSamples = std::numeric_limits<std::int32_t>::max();  // of a side
-
-// Purpose: walks through what is nested in a file, Matroska's elements or MP4's boxes. Whatever the
-// file holds, it ends. Thread-safety: none. Ownership: the File outlives this.
-class Walker {
- public:
-  // The head that begins at a place before a limit; none where there is none.
-  using Head = std::optional<Element> (*)(ebml::Reader&, std::int64_t at, std::int64_t limit);
-
-  Walker(const File& file, const Head head)
-      : reader_(file), head_(head), whole_{0, 0, 0, file.size()} {}
-
-  const Element& whole() const { return whole_; }
-
-  // What lies in an element behind its first `skipped` bytes, side by side, until `found` says that
-  // it is content.
-  template <class Found>
-  void each(const Element& parent, const std::int64_t skipped, const Found& found) {
-    std::int64_t at = parent.payload + skipped;
-    while (at < parent.end && --left_ >= 0) {
-      const std::optional<Element> element = head_(reader_, at, parent.end);
-      if (!element || found(*element)) return;
-      at = element->end;
-    }
-  }
-
-  // The first of an id; one without content where there is none.
-  Element first(const Element& parent, const std::uint32_t id, const std::int64_t skipped = 0) {
-    Element result;
-    each(parent, skipped, [&](const Element& element) {
-      if (element.id == id) result = element;
-      return element.id == id;
-    });
-    return result;
-  }
-
-  // A big-endian number within an element; 0 where it ends before that.
-  std::uint64_t number(const Element& element, const std::int64_t offset, const int bytes) {
-    std::uint64_t value = 0;
-    if (element.payload + offset + bytes > element.end) return 0;
-    for (const std::uint8_t byte :
-         reader_.bytes(element.payload + offset, static_cast<std::size_t>(bytes)))
-      value = value << 8 | byte;
-    return value;
-  }
-
- private:
-  ebml::Reader reader_;
-  Head head_;
-  Element whole_;
-  int left_ = kMostElements;
-};
 
 // --- Matroska -----------------------------------------------------------------------------------
 
@@ -97,17 +42,6 @@ enum Id : std::uint32_t {
 
 constexpr std::uint64_t kVideoTrack = 1;
 constexpr std::uint64_t kSamples = 0, kRatio = 3;  // units of the display's size, and those between
-
-std::optional<Element> element_head(ebml::Reader& reader, const std::int64_t at,
-                                    const std::int64_t limit) {
-  return reader.begin(at, limit);
-}
-
-// An unsigned number that fills an element; 0 for one that is longer than those are.
-std::uint64_t unsigned_of(Walker& file, const Element& element) {
-  const std::int64_t bytes = element.end - element.payload;
-  return bytes > 8 ? 0 : file.number(element, 0, static_cast<int>(bytes));
-}
 
 // What is left of a picture, where anything is.
 std::optional<Cropping> within(const std::uint64_t left, const std::uint64_t top,

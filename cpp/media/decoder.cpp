@@ -270,6 +270,7 @@ SourcePicture Decoder::finish(FramePtr frame) {
     if (av_frame_copy_props(first_frame_.get(), frame.get()) < 0) throw std::bad_alloc();
     first_frame_->format = frame->format;
     dropped_tags_ = dropped;
+    first_has_alpha_ = has_alpha(*frame);
   }
   picture.planes = fitter_->fit(*frame);
   if (!settings_.orientation.upright())
@@ -310,6 +311,7 @@ bool Decoder::seek_to(const SourceMark& mark, const std::int64_t target, const s
                       std::vector<SourcePicture>& kept) {
   if (av_seek_frame(&input_->format(), input_->video_index(), target, AVSEEK_FLAG_BACKWARD) < 0)
     return false;
+  input_->sought();
   sought_ = true;
   const auto sound = [&] { return damaged_ == 0 && sought_; };
   while (FramePtr frame = next_progressive()) {

@@ -120,6 +120,7 @@ class Decoder {
   // The first decoded frame's description (format, colour, aspect; no samples), for the plan; null
   // before the first next().
   const AVFrame* first_frame() const { return first_frame_.get(); }
+  bool first_has_alpha() const { return first_has_alpha_; }
 
  private:
   static const StopFlag& never();
@@ -175,6 +176,7 @@ class Decoder {
   std::optional<FrameFitter> fitter_;
   FramePtr first_frame_;
   DroppedTags dropped_tags_;
+  bool first_has_alpha_ = false;
 };
 
 }  // namespace streamvsr

@@ -173,7 +173,10 @@ bool Input::read(AVPacket& packet) {
     check_medium();
     if (result >= 0) {
       // Finding the streams buffered packets of all of them, select() or not.
-      if (format_->streams[packet.stream_index]->discard != AVDISCARD_ALL) return true;
+      if (format_->streams[packet.stream_index]->discard != AVDISCARD_ALL) {
+        jumps_.move(packet, *format_->streams[packet.stream_index]);
+        return true;
+      }
       av_packet_unref(&packet);
       continue;
     }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "media/av.h"
+#include "media/jumps.h"
 #include "media/other_files.h"
 
 namespace streamvsr {
@@ -29,6 +30,10 @@ class Input {
   // Reads the next packet of a stream that is not discarded; false at the end. Errors of the medium
   // throw kIo; a torn end counts as the end and is kept for damage().
   bool read(AVPacket& packet);
+  // To be called after a seek in format().
+  void sought() { jumps_.forget(); }
+  // Whether times were moved because the file's clock jumped, see Note [joined recordings].
+  bool jumped() const { return jumps_.any(); }
   // What read() met at the end when it was not a clean end; empty otherwise.
   const std::string& damage() const { return damage_; }
   // Lets only the streams for which keep[index] is set be read.
@@ -44,6 +49,7 @@ class Input {
   std::unique_ptr<OtherFiles> others_;  // as does this
   InputPtr format_;
   int video_index_ = -1;
+  Jumps jumps_;
   std::string damage_;
 };
 

@@ -116,6 +116,22 @@ AVPixelFormat nearest_planar(const AVPixelFormat format) {
   return pixel_format(target);
 }
 
+bool has_alpha(const AVFrame& frame) {
+  const auto format = static_cast<AVPixelFormat>(frame.format);
+  if (format != AV_PIX_FMT_PAL8)
+    return (av_pix_fmt_desc_get(format)->flags & AV_PIX_FMT_FLAG_ALPHA) != 0;
+  // Every palette has room for alpha; few use it.
+  std::array<std::uint32_t, 256> palette{};
+  std::memcpy(palette.data(), frame.data[1], sizeof palette);
+  for (int y = 0; y < frame.height; ++y) {
+    const std::uint8_t* const row =
+        frame.data[0] + static_cast<std::ptrdiff_t>(y) * frame.linesize[0];
+    for (int x = 0; x < frame.width; ++x)
+      if (palette[row[x]] >> 24 != 0xFF) return true;
+  }
+  return false;
+}
+
 Planes to_planes(const AVFrame& frame, const PlaneFormat& format) {
   Planes planes(format);
   for (int p = 0; p < format.plane_count; ++p) {

@@ -19,6 +19,8 @@ AVPixelFormat pixel_format(const PlaneFormat& format);
 // the planar one with the same samples where there is one, luma and chroma of the same depth for
 // RGB, since no encoder of ours takes that.
 AVPixelFormat nearest_planar(AVPixelFormat format);
+// Whether a decoded picture has an alpha channel; one with a palette, whether it uses it.
+bool has_alpha(const AVFrame& frame);
 
 // Copies a frame that has exactly the planes of a format of ours.
 Planes to_planes(const AVFrame& frame, const PlaneFormat& format);

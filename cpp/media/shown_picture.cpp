@@ -170,6 +170,7 @@ std::optional<ShownPicture> SoughtReader::read(const std::int64_t from, const st
                                                const std::size_t most, std::int64_t& first) {
   if (av_seek_frame(&input_.format(), input_.video_index(), from, AVSEEK_FLAG_BACKWARD) < 0)
     return std::nullopt;
+  input_.sought();
   std::deque<Seen> last;
   std::size_t count = 0;
   bool followed = false;  // by a picture that is shown later

@@ -97,7 +97,8 @@ SourceIndex index_source(const std::string& path,
       std::adjacent_find(index.packets.begin(), index.packets.end(),
                          [](const SourceIndex::Packet& a, const SourceIndex::Packet& b) {
                            return a.time == b.time;
-                         }) == index.packets.end();
+                         }) == index.packets.end() &&
+      !input.jumped();
   return index;
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string_view>
 
+#include "media/editions.h"
 #include "media/tags.h"
 
 namespace streamvsr {
@@ -92,6 +94,16 @@ bool header_can_be_learnt(const Input& input, const int index) {
   return fscod == 3 || numblkscod == 3;
 }
 
+// What Windows has a number for, Matroska holds under a name that stands for all of them. The
+// number is in CodecPrivate. FFmpeg's muxer writes such a track without one where it cannot make
+// one, and nobody knows what is in it.
+bool names_its_codec(const std::string_view header) {
+  constexpr std::string_view kCodecPrivate = "\x63\xA2";
+  const bool windows = header.find("A_MS/ACM") != std::string_view::npos ||
+                       header.find("V_MS/VFW") != std::string_view::npos;
+  return !windows || header.find(kCodecPrivate) != std::string_view::npos;
+}
+
 // Whether the muxer accepts a stream's header, found out by letting it write one into memory.
 bool takes(const Input& input, const PlannedStream& planned, const Container container,
            const AVCodecParameters& encoded) {
@@ -111,10 +123,12 @@ bool takes(const Input& input, const PlannedStream& planned, const Container con
   options.set("strict", "experimental");
   const bool taken = avformat_write_header(muxer.get(), options.raw()) >= 0;
   std::uint8_t* written = nullptr;
-  avio_close_dyn_buf(muxer->pb, &written);
-  av_free(written);
+  const int size = avio_close_dyn_buf(muxer->pb, &written);
+  const std::unique_ptr<std::uint8_t, FreeBy<av_free>> owned(written);
   muxer->pb = nullptr;
-  return taken;
+  const std::string_view header(reinterpret_cast<const char*>(written),
+                                static_cast<std::size_t>(std::max(size, 0)));
+  return taken && (container != Container::kMkv || names_its_codec(header));
 }
 
 bool matches(const Input& input, const int index, const std::string& specifier) {
@@ -256,6 +270,7 @@ StreamPlan plan_streams(const Input& input, const Container container,
     cover.output = static_cast<int>(plan.streams.size());
     plan.streams.push_back(cover);
   }
+  for (std::string& sentence : lost_chapters(input)) plan.warnings.push_back(std::move(sentence));
   if (container != Container::kMkv) {
     std::string lost;
     for (const auto& [key, value] : to_map(input.format().metadata))

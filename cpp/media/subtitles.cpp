@@ -1,6 +1,13 @@
 #include "media/subtitles.h"
 
+extern "C" {
+#include <libavutil/avstring.h>
+}
+
 #include <algorithm>
+#include <array>
+#include <span>
+#include <string>
 
 namespace streamvsr {
 
@@ -13,6 +20,54 @@ CodecPtr open_codec(const AVCodec* const codec, AVCodecContext* const context,
   if (!owned) throw std::bad_alloc();
   check(avcodec_open2(context, codec, nullptr), doing, "subtitles");
   return owned;
+}
+
+bool is_utf8(const std::span<const std::uint8_t> text) {
+  const std::uint8_t* at = text.data();
+  const std::uint8_t* const end = at + text.size();
+  std::int32_t code = 0;
+  while (at < end)
+    if (av_utf8_decode(&code, &at, end, AV_UTF8_FLAG_ACCEPT_ALL) < 0) return false;
+  return true;
+}
+
+// The characters 0x80 to 0x9F of Windows-1252; 0xFFFD where it has none. All others are Latin-1.
+constexpr std::array<std::uint32_t, 32> kWindows1252 = {
+    0x20AC, 0xFFFD, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
+    0x2039, 0x0152, 0xFFFD, 0x017D, 0xFFFD, 0xFFFD, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
+    0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0xFFFD, 0x017E, 0x0178,
+};
+
+std::string utf8_of_windows1252(const std::span<const std::uint8_t> text) {
+  std::string utf8;
+  for (const std::uint8_t byte : text) {
+    const std::uint32_t code = byte >= 0x80 && byte < 0xA0 ? kWindows1252[byte - 0x80U] : byte;
+    if (code < 0x80) {
+      utf8 += static_cast<char>(code);
+    } else if (code < 0x800) {
+      utf8 += static_cast<char>(0xC0 | code >> 6);
+      utf8 += static_cast<char>(0x80 | (code & 0x3F));
+    } else {
+      utf8 += static_cast<char>(0xE0 | code >> 12);
+      utf8 += static_cast<char>(0x80 | (code >> 6 & 0x3F));
+      utf8 += static_cast<char>(0x80 | (code & 0x3F));
+    }
+  }
+  return utf8;
+}
+
+// FFmpeg's decoders refuse a text that is not UTF-8; old tools wrote such into tracks that claim to
+// be. Nothing where the packet is fine.
+PacketPtr recoded(const AVPacket& packet) {
+  const std::span<const std::uint8_t> text(packet.data, static_cast<std::size_t>(packet.size));
+  if (packet.data == nullptr || is_utf8(text)) return nullptr;
+  const std::string utf8 = utf8_of_windows1252(text);
+  PacketPtr other = make_packet();
+  if (av_new_packet(other.get(), static_cast<int>(utf8.size())) < 0 ||
+      av_packet_copy_props(other.get(), &packet) < 0)
+    throw std::bad_alloc();
+  std::copy(utf8.begin(), utf8.end(), other->data);
+  return other;
 }
 }  // namespace
 
@@ -51,9 +106,11 @@ ParametersPtr SubtitleConverter::parameters() const {
 PacketPtr SubtitleConverter::convert(const AVPacket& packet) {
   AVSubtitle subtitle{};
   int got = 0;
+  // MP4's own texts begin with their length.
+  const PacketPtr utf8 = decoder_->codec_id == AV_CODEC_ID_MOV_TEXT ? nullptr : recoded(packet);
   // FFmpeg's signature lacks the const.
-  const int result =
-      avcodec_decode_subtitle2(decoder_.get(), &subtitle, &got, const_cast<AVPacket*>(&packet));
+  const int result = avcodec_decode_subtitle2(decoder_.get(), &subtitle, &got,
+                                              utf8 ? utf8.get() : const_cast<AVPacket*>(&packet));
   if (result < 0 || got == 0) return nullptr;
   const SubtitlePtr owned(&subtitle);
   if (subtitle.num_rects == 0) return nullptr;

@@ -17,7 +17,7 @@ class SubtitleConverter {
   // Parameters of the new form, with its header.
   ParametersPtr parameters() const;
   // The same text in the new form, times in ms; nothing for a packet without text (a gap in MP4) or
-  // one that is damaged.
+  // one that is damaged. Text that is not UTF-8 is read as Windows-1252.
   PacketPtr convert(const AVPacket& packet);
 
  private:

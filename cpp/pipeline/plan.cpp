@@ -171,6 +171,21 @@ Clock make_clock(const Input& input, const SourceIndex& index, const Container c
   return clock;
 }
 
+// MP4 tells how long a sample lasts as a number of 31 bits, and FFmpeg's muxer loses the time of
+// every picture behind a longer one.
+void check_gaps(const SourceIndex& index, const AVRational base, const std::string& path) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 30;  // ticks; reordering may double a gap
+  for (std::size_t i = 1; i < index.packets.size(); ++i) {
+    const std::int64_t gap = std::abs(index.packets[i].time - index.packets[i - 1].time) * base.num;
+    if (gap > kMost)
+      throw Error(ErrorKind::kConfig,
+                  "a picture of '" + path + "' lasts " + std::to_string(gap / base.den) +
+                      " s, which mp4 and mov cannot tell in ticks of 1/" +
+                      std::to_string(base.den) + " s; choose mkv",
+                  path);
+  }
+}
+
 // Of a copied stream, at most about.
 double packets_per_second(const AVCodecParameters& stream) {
   if (stream.codec_type != AVMEDIA_TYPE_AUDIO) return 2.0;
@@ -328,6 +343,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
   for (const PlannedStream& planned : plan.streams.streams)
     if (planned.action != StreamAction::kEnhance)
       plan.copied_streams.push_back(stream_name(input.stream(planned.input)));
+  if (plan.container != Container::kMkv) check_gaps(index, stream.time_base, config.input);
   plan.part.container = plan.container;
   plan.part.video_time_base = {1, stream.time_base.den};
   plan.part.video_rate = plan.frame_rate;

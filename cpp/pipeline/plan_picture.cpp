@@ -113,7 +113,9 @@ void describe_source(const Input& input, const Decoder& decoder, const Container
   encoder.light = light_metadata(stream, first);
   for (std::string& warning : decoder.dropped_tags().warnings())
     plan.warnings.push_back(std::move(warning));
-  if ((av_pix_fmt_desc_get(source_pixels)->flags & AV_PIX_FMT_FLAG_ALPHA) != 0)
+  // WebM's alpha is a second picture beside each packet, which FFmpeg's own decoders leave alone.
+  const AVDictionaryEntry* const beside = av_dict_get(stream.metadata, "alpha_mode", nullptr, 0);
+  if (decoder.first_has_alpha() || (beside != nullptr && std::string(beside->value) == "1"))
     plan.warnings.push_back("the source's alpha channel is left out");
   if (is_rgb(source_pixels)) {
     encoder.range = AVCOL_RANGE_MPEG;
