@@ -129,13 +129,11 @@ def test_a_text_that_is_not_utf8_is_not_lost(container: str, tmp_path: Path) -> 
 _HELD = [
     ("live.webm", "mkv"), ("recording.mp4", "mp4"), ("dash.mp4", "mp4"),
     ("negative_offsets.mp4", "mp4"), ("wrap.ts", "mkv"), ("programs.ts", "mp4"),
-    ("tail.mp4", "mp4"), ("head.ts", "mkv"), ("dropped.avi", "mp4"), ("no_index.avi", "mp4"),
-    ("packed.avi", "mp4"), ("sound_longer.mkv", "mp4"), ("sound_first.mkv", "mp4"),
+    ("head.ts", "mkv"), ("dropped.avi", "mp4"), ("packed.avi", "mp4"), ("sound_first.mkv", "mp4"),
     ("sound_late.mp4", "mp4"), ("opus_trimmed.mkv", "mp4"), ("laced.mkv", "mkv"),
-    ("mp3_vbr.avi", "mp4"), ("eight_mono.mxf", "mkv"), ("windows.wmv", "mkv"), ("web.flv", "mp4"),
-    ("tape.dv", "mkv"), ("theora.ogv", "mp4"), ("disc.vob", "mkv"), ("phone.3gp", "mp4"),
-    ("real.rm", "mkv"), ("disc_texts.mkv", "mp4"), ("broadcast_texts.ts", "mkv"),
-    ("microseconds.mp4", "mp4"), ("slides.mkv", "mp4"), ("far.mkv", "mp4"), ("covers.mp4", "mp4"),
+    ("eight_mono.mxf", "mkv"), ("windows.wmv", "mkv"), ("disc.vob", "mkv"),
+    ("disc_texts.mkv", "mp4"), ("broadcast_texts.ts", "mkv"), ("microseconds.mp4", "mp4"),
+    ("slides.mkv", "mp4"), ("covers.mp4", "mp4"),
 ]  # fmt: skip
 _PROPERTIES = ("frames", "times", "A/V offset", "payload")
 
