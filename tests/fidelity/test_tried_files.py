@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import streamvsr
 from clips import test_every_clip as checks
-from helpers import frame_times, packet_hashes, packet_times, run, streams
+from helpers import ffprobe, frame_times, packet_hashes, packet_times, run, streams
 
 from fidelity import sources, table
 
@@ -102,7 +102,7 @@ def test_chapters_that_are_no_plain_list_are_named(
 def test_a_plain_list_of_chapters_is_not_named(tmp_path: Path) -> None:
     _, output, warnings = _job("many_chapters.mkv", "mkv", tmp_path)
     assert warnings == []
-    assert len(checks.ffprobe(output)["chapters"]) == 300
+    assert len(ffprobe(output)["chapters"]) == 300
 
 
 def test_sound_that_no_reader_would_know_is_named(tmp_path: Path) -> None:
@@ -144,9 +144,7 @@ def test_pictures_and_sound_keep_number_time_and_bytes(
 ) -> None:
     source, output = sources.make(name, tmp_path), tmp_path / f"out.{container}"
     result = streamvsr.upscale(source, output, **OPTIONS)
-    job = checks.Job(
-        source, output, container, result, checks.ffprobe(source), checks.ffprobe(output)
-    )
+    job = checks.Job(source, output, container, result, ffprobe(source), ffprobe(output))
     for what in _PROPERTIES:
         table.PROPERTIES[what](job)
 

@@ -112,7 +112,7 @@ def dropped(path: Path) -> None:
     ffmpeg(*pictures(), "-c:v", "mjpeg", full)
     data = full.read_bytes()
     full.unlink()
-    chunks = []
+    chunks: list[bytes] = []
     at = data.index(b"movi") + 4
     while data[at : at + 4] == b"00dc":
         size = struct.unpack_from("<I", data, at + 4)[0]
@@ -150,7 +150,8 @@ def packed(path: Path) -> None:
     bits = "01" + "0" + "1" + "00000" + "1" + "0"
     bits += "0" + "1" * (-(len(bits) + 1) % 8)
     empty = b"\x00\x00\x01\xb6" + int(bits, 2).to_bytes(len(bits) // 8, "big") + b"\x7f"
-    chunks, i = [], 0
+    chunks: list[bytes] = []
+    i = 0
     while i < len(vops):
         if kinds[i] != 2 and i + 1 < len(vops) and kinds[i + 1] == 2:
             chunks += [vops[i] + vops[i + 1], empty]
@@ -165,7 +166,9 @@ def packed(path: Path) -> None:
 def _avi(like: bytes, chunks: list[bytes]) -> bytes:
     """An AVI file of one video stream: the headers of another, and these chunks."""
     movi = like.index(b"movi") - 8
-    kept, index, place = [], [], 4
+    kept: list[bytes] = []
+    index: list[bytes] = []
+    place = 4
     for chunk in chunks:
         piece = b"00dc" + struct.pack("<I", len(chunk)) + chunk + bytes(len(chunk) % 2)
         index.append(b"00dc" + struct.pack("<III", 16 if not index else 0, place, len(chunk)))
