@@ -327,12 +327,21 @@ bool Decoder::seek_to(const SourceMark& mark, const std::int64_t target, const s
     picture->index = mark.delivered - mark.window + i;
     if (i + static_cast<std::int64_t>(keep) >= mark.window) kept.push_back(std::move(*picture));
   }
-  if (this->mark().fingerprint != mark.fingerprint) return false;
+  if (this->mark().fingerprint != mark.fingerprint || !repaired_as(mark)) return false;
   delivered_ = mark.delivered;
   last_pts_ = mark.last_pts;
   pts_offset_ = mark.pts_offset;
   resized_ = mark.resized;
   return true;
+}
+
+// Whether the mark's repaired time can be that of the frame handed out last: see finish().
+bool Decoder::repaired_as(const SourceMark& mark) const {
+  if (raw_pts_ == AV_NOPTS_VALUE) return true;  // then it comes from the pictures before
+  std::int64_t pts = 0, nudged = 0;
+  return !__builtin_add_overflow(raw_pts_, mark.pts_offset, &pts) &&
+         !__builtin_sub_overflow(mark.last_pts, pts, &nudged) && nudged >= 0 &&
+         av_compare_ts(nudged, codec_->pkt_timebase, 2, {1, 1}) <= 0;
 }
 
 void Decoder::restart(const int threads) {
@@ -371,6 +380,11 @@ std::vector<SourcePicture> Decoder::resume(const SourceMark& mark, const int kee
     throw Error(ErrorKind::kInput,
                 "the pictures of '" + path_ + "' before frame " + std::to_string(mark.delivered) +
                     " are not those that the interrupted run saw",
+                path_);
+  if (last_pts_ != mark.last_pts || pts_offset_ != mark.pts_offset || resized_ != mark.resized)
+    throw Error(ErrorKind::kResume,
+                "the pictures of '" + path_ + "' before frame " + std::to_string(mark.delivered) +
+                    " have other times or sizes than the checkpoint says",
                 path_);
   return kept;
 }

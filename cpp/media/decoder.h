@@ -99,7 +99,8 @@ class Decoder {
   // The place behind the last picture.
   SourceMark mark() const;
   // Goes to a mark of an earlier decoder; the first call on this one. Returns the last `keep`
-  // (<= kWindow) pictures before it. Throws kInput when the source's pictures are others.
+  // (<= kWindow) pictures before it. Throws kInput when the source's pictures are others, and
+  // kResume when only their repaired times or their sizes are.
   std::vector<SourcePicture> resume(const SourceMark& mark, int keep);
 
   // Pictures that arrived with an error, and packets that gave none.
@@ -128,6 +129,7 @@ class Decoder {
   void restart(int threads);  // as if newly made
   bool seek_to(const SourceMark& mark, std::int64_t target, std::size_t keep,
                std::vector<SourcePicture>& kept);
+  bool repaired_as(const SourceMark& mark) const;
   FramePtr decode();  // the next frame in presentation order; null at the end
   bool feed();        // one packet more into the decoder; false when there is none
   int errors() const;

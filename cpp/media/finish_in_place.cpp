@@ -19,6 +19,10 @@ namespace {
 // header of one large mdat box that covers everything up to the new index. That last write decides:
 // before it the file is a grown part, after it a finished one.
 
+// Bytes of a box's header, with its size in 32 bits and in 64.
+constexpr std::size_t kHeader = 8;
+constexpr std::size_t kLargeHeader = 16;
+
 std::uint64_t big_endian(const std::span<const std::uint8_t> bytes) {
   std::uint64_t value = 0;
   for (const std::uint8_t byte : bytes) value = value << 8 | byte;
@@ -32,10 +36,10 @@ struct Box {
 };
 
 Box box_at(const File& file, const std::int64_t at) {
-  std::array<std::uint8_t, 16> bytes{};
+  std::array<std::uint8_t, kLargeHeader> bytes{};
   const std::size_t got = file.read_at(bytes, at);
   Box box;
-  if (got < 8) return box;
+  if (got < kHeader) return box;
   box.size = big_endian(std::span(bytes).first(4));
   std::copy_n(bytes.begin() + 4, 4, box.type.begin());
   if (box.size == 1 && got == bytes.size()) box.size = big_endian(std::span(bytes).subspan(8, 8));
@@ -46,24 +50,35 @@ bool is(const Box& box, const char* const type) {
   return std::equal(box.type.begin(), box.type.end(), type);
 }
 
-// Where the fragments' own, empty index lies: right behind the ftyp box.
-std::int64_t old_index(const File& file) {
+// Where the fragments' own, empty index lies, or what a finish made of it: right behind the ftyp
+// box. The file may be anything: its sizes are checked before they are used as places.
+std::int64_t old_index(const File& file, const std::int64_t end_of_data) {
   const Box ftyp = box_at(file, 0);
-  if (!is(ftyp, "ftyp"))
-    throw Error(ErrorKind::kInternal, "'" + file.path() + "' lost its beginning", file.path());
-  return static_cast<std::int64_t>(ftyp.size);
+  const auto room = static_cast<std::uint64_t>(std::max<std::int64_t>(end_of_data, 0));
+  if (is(ftyp, "ftyp") && ftyp.size >= kHeader && ftyp.size <= room &&
+      room - ftyp.size >= kLargeHeader) {
+    const auto at = static_cast<std::int64_t>(ftyp.size);
+    const Box index = box_at(file, at);
+    if (is(index, "mdat") ||
+        (is(index, "moov") && index.size >= kLargeHeader && index.size <= room - ftyp.size))
+      return at;
+  }
+  throw Error(ErrorKind::kInternal, "'" + file.path() + "' lost its beginning", file.path());
 }
 
 // The size of the file where an earlier finish came to its end; 0 where none did.
 std::int64_t finished_size(const File& file, const std::int64_t end_of_data) {
-  const std::int64_t at = old_index(file);
+  const std::int64_t at = old_index(file, end_of_data);
   const Box data = box_at(file, at);
   if (!is(data, "mdat")) return 0;
-  const std::int64_t index_at = at + static_cast<std::int64_t>(data.size);
-  const Box index = box_at(file, index_at);
-  if (index_at < end_of_data || !is(index, "moov"))
-    throw Error(ErrorKind::kInternal, "'" + file.path() + "' lost its index", file.path());
-  return index_at + static_cast<std::int64_t>(index.size);
+  const auto room = static_cast<std::uint64_t>(std::max<std::int64_t>(file.size() - at, 0));
+  if (data.size <= room && data.size >= static_cast<std::uint64_t>(end_of_data - at)) {
+    const std::int64_t index_at = at + static_cast<std::int64_t>(data.size);
+    const Box index = box_at(file, index_at);
+    if (is(index, "moov") && index.size <= room - data.size)
+      return index_at + static_cast<std::int64_t>(index.size);
+  }
+  throw Error(ErrorKind::kInternal, "'" + file.path() + "' lost its index", file.path());
 }
 
 void add_covers(const PartContext& context, AVFormatContext& muxer, const LogSink& log) {
@@ -97,14 +112,16 @@ std::int64_t write_index(const PartContext& context, const PartState& state, con
     if (read == AVERROR_EOF) break;
     check(read, "read back", path, ErrorKind::kInternal, &log);
     if (packet->pos >= state.bytes) break;  // never into what is being written
-    const AVRational to = muxer->streams[packet->stream_index]->time_base;
+    const auto index = static_cast<std::size_t>(packet->stream_index);
+    if (index >= muxer->nb_streams || index >= state.last_durations.size())
+      throw Error(ErrorKind::kInternal, "'" + path + "' has a track that was not written", path);
+    const AVRational to = muxer->streams[index]->time_base;
     av_packet_rescale_ts(packet.get(), part->streams[packet->stream_index]->time_base, to);
     const std::int64_t shift = av_rescale_q(context.settings.clock.shift_us, AV_TIME_BASE_Q, to);
     packet->pts -= shift;
     packet->dts -= shift;
     // A fragment does not say how long a track's last packet lasts.
-    if (packet->duration <= 0)
-      packet->duration = state.last_durations[static_cast<std::size_t>(packet->stream_index)];
+    if (packet->duration <= 0) packet->duration = state.last_durations[index];
     const std::int64_t behind = packet->pos + packet->size;
     avio_seek(io.context(), packet->pos, SEEK_SET);
     check(av_write_frame(muxer.get(), packet.get()), "index", path, ErrorKind::kInternal, &log);
@@ -132,9 +149,9 @@ std::int64_t finish_mp4(const PartContext& context, const PartState& state, cons
   std::int64_t index_at = 0;
   const std::int64_t written = write_index(context, state, stop, index_at);
   file.sync();  // the index before the header that makes it the only one
-  const std::int64_t at = old_index(file);
-  std::array<std::uint8_t, 16> header = {0,   0,   0,   1,
-                                         'm', 'd', 'a', 't'};  // 1: the size follows in 64 bits
+  const std::int64_t at = old_index(file, state.bytes);
+  std::array<std::uint8_t, kLargeHeader> header = {
+      0, 0, 0, 1, 'm', 'd', 'a', 't'};  // 1: the size follows in 64 bits
   const auto covered = static_cast<std::uint64_t>(index_at - at);
   for (int i = 0; i < 8; ++i)
     header[static_cast<std::size_t>(8 + i)] = static_cast<std::uint8_t>(covered >> (56 - 8 * i));

@@ -17,6 +17,26 @@ std::int64_t lcm_or(const std::int64_t a, const std::int64_t b, const std::int64
   return both <= std::numeric_limits<std::int32_t>::max() ? both : otherwise;
 }
 
+// An earlier run's `.part` may be anything: its streams are used by their planned numbers.
+void check_streams(const PartContext& context, const AVFormatContext& part) {
+  const std::string& path = context.file.path();
+  unsigned tracks = 0;
+  for (const PlannedStream& planned : context.streams) {
+    if (planned.action == StreamAction::kCover) continue;
+    ++tracks;
+    const auto index = static_cast<unsigned>(planned.output);
+    if (index >= part.nb_streams) continue;  // counted below
+    const bool video = part.streams[index]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
+    if (planned.action == StreamAction::kEnhance && !video)
+      throw Error(ErrorKind::kResume, "'" + path + "' has no video where it was written", path);
+  }
+  if (part.nb_streams != tracks)
+    throw Error(ErrorKind::kResume,
+                "'" + path + "' has " + std::to_string(part.nb_streams) + " track(s), and " +
+                    std::to_string(tracks) + " were written",
+                path);
+}
+
 }  // namespace
 
 MuxerPtr make_muxer(const PartContext& context, FileIo& io, LogSink& log, const MuxerKind kind,
@@ -28,6 +48,7 @@ MuxerPtr make_muxer(const PartContext& context, FileIo& io, LogSink& log, const 
   check(avformat_alloc_output_context2(&made, nullptr, muxer_name(settings.container), nullptr),
         "set up the muxer of", context.file.path(), ErrorKind::kInternal);
   MuxerPtr muxer(made);
+  if (part != nullptr) check_streams(context, *part);
   muxer->opaque = &log;
   muxer->pb = io.context();
   // BITEXACT: no dates, random ids or library versions in the file.

@@ -53,10 +53,34 @@ PartWriter::PartWriter(const PartContext& context) : PartWriter(context, 0) {
 PartWriter::PartWriter(const PartContext& context, const PartState& state,
                        std::vector<OutPacket> recent)
     : PartWriter(context, kDropAll) {
+  if (state.ends.size() != context.streams.size() ||
+      state.last_durations.size() != context.streams.size())
+    throw Error(
+        ErrorKind::kResume,
+        "the checkpoint of '" + context.file.path() + "' is about another number of streams",
+        context.file.path());
+  const std::vector<LastPacket> last(recent.begin(), recent.end());
   teach(std::move(recent));
+  check_ends(state, last);
   state_ = state;
   av_opt_set_int(muxer_->priv_data, "fragment_index", state.fragments, 0);
   io_->restart(state.bytes);
+}
+
+// The source, read up to the same time, must have the same last packets that the checkpoint tells
+// of.
+void PartWriter::check_ends(const PartState& state, const std::span<const LastPacket> last) const {
+  for (const LastPacket& packet : last) {
+    const auto index = static_cast<std::size_t>(packet.stream);
+    const AVRational to = muxer_->streams[index]->time_base;
+    const std::int64_t duration = av_rescale_q(packet.duration, packet.time_base, to);
+    const std::int64_t pts = av_rescale_q(packet.pts, packet.time_base, to);
+    if (state.last_durations[index] != duration || state.ends[index] < pts + duration)
+      throw Error(ErrorKind::kResume,
+                  "the checkpoint of '" + context_.file.path() + "' says of output stream " +
+                      std::to_string(index) + " what does not fit the source",
+                  context_.file.path());
+  }
 }
 
 // See Note [going on with a part]. All of it is dropped on its way to the file.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "media/part_muxer.h"
@@ -25,6 +26,7 @@ class PartWriter {
  public:
   explicit PartWriter(const PartContext& context);
   // Goes on behind state.bytes. recent: of each copied stream, the last packet before there.
+  // Throws kResume where they contradict state.
   PartWriter(const PartContext& context, const PartState& state, std::vector<OutPacket> recent);
 
   // Sorts by dts, the enhanced video last among equals, writes and flushes: afterwards all bytes
@@ -43,6 +45,18 @@ class PartWriter {
   void write(AVPacket& packet);
   void flush();
   void teach(std::vector<OutPacket> recent);
+  // What a `.part`'s state tells of a packet.
+  struct LastPacket {
+    explicit LastPacket(const OutPacket& out)
+        : stream(out.packet->stream_index),
+          pts(out.packet->pts),
+          duration(out.packet->duration),
+          time_base(out.time_base) {}
+    int stream;
+    std::int64_t pts, duration;
+    AVRational time_base;
+  };
+  void check_ends(const PartState& state, std::span<const LastPacket> last) const;
 
   PartContext context_;
   std::unique_ptr<LogSink> log_ = std::make_unique<LogSink>();

@@ -1,9 +1,11 @@
 #include "pipeline/checkpoint.h"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "media/hash.h"
+#include "pipeline/checkpoint_checks.h"
 
 namespace streamvsr {
 
@@ -47,6 +49,31 @@ json body(const Checkpoint& c) {
       {"final_bytes", c.final_bytes}};
 }
 
+[[noreturn]] void refuse_entry(const char* const key) {
+  throw json::other_error::create(501, key, nullptr);
+}
+
+// The library would turn a fraction, a truth value or a number beyond 63 bits into some integer.
+std::int64_t integer(const json& value, const char* const key) {
+  if (!value.is_number_integer()) refuse_entry(key);
+  if (value.is_number_unsigned() &&
+      value.get<std::uint64_t>() >
+          static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+    refuse_entry(key);
+  return value.get<std::int64_t>();
+}
+
+void take(const json& from, const char* const key, std::int64_t& to) {
+  to = integer(from.at(key), key);
+}
+
+void take(const json& from, const char* const key, std::vector<std::int64_t>& to) {
+  const json& list = from.at(key);
+  if (!list.is_array()) refuse_entry(key);
+  to.clear();
+  for (const json& value : list) to.push_back(integer(value, key));
+}
+
 template <class T>
 void take(const json& from, const char* const key, T& to) {
   to = from.at(key).get<T>();
@@ -55,13 +82,15 @@ void take(const json& from, const char* const key, T& to) {
 void fill(const json& all, Checkpoint& c) {
   const auto name = all.at("stage").get<std::string>();
   const auto* const stage = std::find(std::begin(kStages), std::end(kStages), name);
-  if (stage == std::end(kStages)) throw json::other_error::create(501, "stage", nullptr);
+  if (stage == std::end(kStages)) refuse_entry("stage");
   c.stage = static_cast<Checkpoint::Stage>(stage - std::begin(kStages));
   take(all.at("input"), "path", c.input);
   take(all.at("input"), "identity", c.identity.input);
   take(all.at("job"), "identity", c.identity.job);
   take(all.at("job"), "plan", c.plan_hash);
-  c.options = all.at("job").at("options").dump();
+  const json& options = all.at("job").at("options");
+  if (!options.is_object()) refuse_entry("options");
+  c.options = options.dump();
   take(all, "environment", c.identity.environment);
   take(all, "mixed", c.mixed);
   take(all, "frames_total", c.frames_total);
@@ -76,7 +105,7 @@ void fill(const json& all, Checkpoint& c) {
   const auto& video = all.at("video");
   take(video, "packets", c.video.packets);
   if (!video.at("first_pts").is_null())
-    c.video.first_pts = video.at("first_pts").get<std::int64_t>();
+    c.video.first_pts = integer(video.at("first_pts"), "first_pts");
   take(video, "recent_pts", c.video.recent_pts);
   take(video, "last_dts", c.video.last_dts);
   const auto& source = all.at("source");
@@ -104,10 +133,14 @@ Checkpoint checkpoint_from_json(const std::string& text, const std::string& path
   Checkpoint c;
   try {
     fill(all, c);
-  } catch (const json::exception&) {
-    throw Error(ErrorKind::kResume, "the checkpoint '" + path + "' lacks an entry, or one is wrong",
+  } catch (const json::exception& error) {
+    throw Error(ErrorKind::kResume,
+                "the checkpoint '" + path + "' lacks an entry, or one is wrong: " + error.what(),
                 path);
   }
+  if (const std::string flaw = flaw_of(c); !flaw.empty())
+    throw Error(ErrorKind::kResume, "the checkpoint '" + path + "' contradicts itself: " + flaw,
+                path);
   return c;
 }
 

@@ -43,7 +43,8 @@ struct Checkpoint {
 };
 
 std::string to_json(const Checkpoint& checkpoint);
-// Throws kResume for text that is torn, altered, or of another version.
+// Throws kResume for text that is torn, altered, of another version, or that no run can have
+// written.
 Checkpoint checkpoint_from_json(const std::string& text, const std::string& path);
 
 // Replaces the file durably. Throws kConfig for one that would pass kMostSealedBytes.

@@ -273,6 +273,12 @@ std::int64_t JobPlan::segment_end(const std::int64_t frame) const {
   return last + ((frame - last) / segment_frames + 1) * segment_frames;
 }
 
+std::int64_t JobPlan::segments_before(const std::int64_t frame) const {
+  const std::int64_t last = segment_ends.back();
+  const auto planned = std::upper_bound(segment_ends.begin(), segment_ends.end(), frame);
+  return planned - segment_ends.begin() + std::max<std::int64_t>(0, frame - last) / segment_frames;
+}
+
 ResumeMode parse_resume_mode(const std::string& name) {
   if (name == "auto") return ResumeMode::kAuto;
   if (name == "yes") return ResumeMode::kDemand;

@@ -98,6 +98,8 @@ struct JobPlan {
   // The first frame behind the segment that holds a frame.
   std::int64_t segment_end(std::int64_t frame) const;
   bool ends_segment(std::int64_t frame) const { return segment_end(frame) == frame + 1; }
+  // Segments that end at a frame or before it.
+  std::int64_t segments_before(std::int64_t frame) const;
   std::int64_t segments() const { return static_cast<std::int64_t>(segment_ends.size()); }
 };
 

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "pipeline/checkpoint_checks.h"
+
 namespace streamvsr {
 
 namespace {
@@ -160,6 +162,8 @@ std::optional<Checkpoint> choose_start(const JobPlan& plan, const Remains& remai
     return std::nullopt;
   }
   check_same_job(plan, remains);
+  if (const std::string flaw = flaw_for(plan, *c); !flaw.empty())
+    cannot(remains, "its checkpoint does not fit the job: " + flaw, kStartOver);
   if (!remains.has_part) cannot(remains, "'" + part_path(remains.output) + "' is gone", kStartOver);
   if (remains.part_bytes < std::max(c->part.bytes, c->final_bytes))
     cannot(remains,

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -12,8 +13,28 @@ namespace streamvsr {
 
 using nlohmann::json;
 
+namespace {
+
+// Nothing where the text is no JSON or is nested too deeply.
+std::optional<json> parse(const std::string& text) {
+  bool too_deep = false;
+  const json::parser_callback_t watch = [&](const int depth, json::parse_event_t, json&) {
+    too_deep = too_deep || depth > kMostSealedDepth;
+    return !too_deep;  // what is deeper is dropped as it is read
+  };
+  json all = json::parse(text, watch, false);
+  if (too_deep || all.is_discarded()) return std::nullopt;
+  return all;
+}
+
+}  // namespace
+
 std::string seal(const SealedKind& kind, const std::string& entries) {
-  json all = json::parse(entries);
+  std::optional<json> parsed = parse(entries);
+  if (!parsed || !parsed->is_object())
+    throw Error(ErrorKind::kConfig, "a checkpoint's entries must be a JSON object of at most " +
+                                        std::to_string(kMostSealedDepth) + " levels");
+  json& all = *parsed;
   all["magic"] = kind.magic;
   all["version"] = kind.version;
   // The magic first, so that even a torn file is known.
@@ -27,9 +48,11 @@ std::string unseal(const SealedKind& kind, const std::string& text, const std::s
   const auto refuse = [&](const std::string& why) {
     return Error(ErrorKind::kResume, "the checkpoint '" + path + "' " + why, path);
   };
-  json all = json::parse(text, nullptr, false);
-  if (!all.is_object() || !all.contains("magic") || all["magic"] != kind.magic)
+  std::optional<json> parsed = parse(text);
+  if (!parsed || !parsed->is_object() || !parsed->contains("magic") ||
+      (*parsed)["magic"] != kind.magic)
     throw refuse("is torn, or none of streamvsr's");
+  json& all = *parsed;
   if (!all.contains("version") || all["version"] != kind.version)
     throw refuse("has version " + (all.contains("version") ? all["version"].dump() : "none") +
                  ", and this program reads version " + std::to_string(kind.version));

@@ -16,10 +16,13 @@ struct SealedKind {
 };
 
 constexpr std::size_t kMostSealedBytes = 64 << 10;
+// Levels of lists and mappings in each other: writing JSON takes stack for each.
+constexpr int kMostSealedDepth = 128;
 // What a checkpoint takes on the disk: itself and the one that replaces it.
 constexpr std::int64_t kCheckpointBytes = 2 * static_cast<std::int64_t>(kMostSealedBytes);
 
-// The file's text. entries: a JSON object in UTF-8, without "magic", "version" and "checksum".
+// The file's text. entries: a JSON object in UTF-8, without "magic", "version" and "checksum", of
+// at most kMostSealedDepth levels; else throws kConfig.
 std::string seal(const SealedKind& kind, const std::string& entries);
 // The entries again, with magic and version. Throws kResume for text that is torn, altered, of
 // another kind or version.

@@ -18,6 +18,22 @@ int video_output(const JobPlan& plan) {
   return 0;
 }
 
+// Runs what reads a `.part` back. Where an earlier run wrote to it, it may have been changed since,
+// and what does not fit in it is no defect of this program.
+template <class Work>
+void on_earlier_part(const bool earlier, const Work& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    if (!earlier || error.kind() != ErrorKind::kInternal) throw;
+    throw Error(ErrorKind::kResume,
+                std::string(error.what()) +
+                    ": the file of the interrupted run was changed. resume=False (--resume no) "
+                    "starts over",
+                error.path(), error.code());
+  }
+}
+
 // Purpose: the W stage: encodes, interleaves with the copied streams, writes fragments, keeps the
 // checkpoint. Thread-safety: none.
 class Writer final : private PacketSink {
@@ -41,9 +57,10 @@ class Writer final : private PacketSink {
       return;
     }
     const bool mp4 = plan.container != Container::kMkv;
-    writer_.emplace(context_, from.part,
-                    packets_.skip(from.video.last_dts, plan.part.video_time_base, mp4));
-    started_ = true;
+    std::vector<OutPacket> recent =
+        packets_.skip(from.video.last_dts, plan.part.video_time_base, mp4);
+    on_earlier_part(true, [&] { writer_.emplace(context_, from.part, std::move(recent)); });
+    started_ = resumed_ = true;
   }
 
   // memory: of the frame, given back once the encoder has taken it.
@@ -92,7 +109,9 @@ class Writer final : private PacketSink {
     checkpoint_.stage = Checkpoint::Stage::kFinishing;
     checkpoint_.source.delivered = frames_;
     save();
-    shared_.bytes_written += finish_in_place(context_, checkpoint_.part, shared_.abort);
+    on_earlier_part(resumed_, [&] {
+      shared_.bytes_written += finish_in_place(context_, checkpoint_.part, shared_.abort);
+    });
   }
 
  private:
@@ -188,6 +207,7 @@ class Writer final : private PacketSink {
   std::size_t video_bytes_ = 0;   // of these
   std::int64_t frames_;           // in the `.part` or on their way to it
   bool started_ = false;
+  bool resumed_ = false;  // earlier runs added to the `.part`
 };
 
 }  // namespace
@@ -215,7 +235,8 @@ void write_stage(const JobPlan& plan, Checkpoint& state, SourceWatch& watch, Fil
 void finish_stage(const JobPlan& plan, const Checkpoint& from, File& part, Shared& shared) {
   const Input tags(plan.config.input);
   const PartContext context{part, tags, plan.streams.streams, plan.part, *plan.encoded};
-  shared.bytes_written += finish_in_place(context, from.part, shared.abort);
+  on_earlier_part(
+      true, [&] { shared.bytes_written += finish_in_place(context, from.part, shared.abort); });
 }
 
 }  // namespace streamvsr

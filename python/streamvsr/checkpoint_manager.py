@@ -83,8 +83,9 @@ class CheckpointManager:
         """What was saved last: {"frame_index": ..., "params": {...}}; None where nothing is.
 
         Raises:
-            ResumeError: The file is torn, altered, of another version, or none of
-                CheckpointManager's; the message says which, and what to do.
+            ResumeError: The file is torn, altered, of another version, holds what no
+                CheckpointManager saves, or is none of CheckpointManager's; the message says which,
+                and what to do.
             OutputError: The system refused.
         """
         text = _core.load_application_checkpoint(self.path)
@@ -92,11 +93,14 @@ class CheckpointManager:
             return None
         entries = json.loads(text)
         try:
-            return {name: entries[name] for name in ("frame_index", "params")}
-        except KeyError as error:
+            return {
+                "frame_index": _frame(entries["frame_index"]),
+                "params": _mapping(entries["params"], "params", 0),
+            }
+        except (ConfigError, KeyError, TypeError) as error:
             raise ResumeError(
-                f"the checkpoint {self.path!r} lacks the entry {error}; clear_checkpoint() removes "
-                "it, to start over",
+                f"the checkpoint {self.path!r} lacks an entry, or one is wrong: {error}; "
+                "clear_checkpoint() removes it, to start over",
                 self.path,
             ) from error
 

@@ -142,9 +142,11 @@ def status(output: PathInput) -> JobStatus | None:
         saved = os.stat(core.checkpoint_path).st_mtime
     except FileNotFoundError:  # it was finished meanwhile
         return None
-    told = json.loads(core.options)
-    options = {key: value for key, value in told.items() if key != "directory"}
-    folder = str(told.get("directory", ""))
+    options = json.loads(core.options)
+    folder = options.pop("directory", "")
+    # Nobody's folder: a run wrote it as text without a zero byte.
+    if not isinstance(folder, str) or "\0" in folder:
+        folder = ""
     source = _seen_from_here(core.input, folder)
     rest = max(0, core.frames_total - core.frames_done) if core.stage == "running" else 0
     return JobStatus(
@@ -250,7 +252,7 @@ def is_object(options: Mapping[str, Any]) -> bool:
 def _command(source: str, target: str, options: Mapping[str, Any], folder: str) -> str | None:
     try:
         config = StreamingConfig.from_dict(options)
-    except ConfigError:
+    except (ConfigError, TypeError, ValueError):  # another version's, or nobody's
         return None
     model = config.model
     if is_object(options):

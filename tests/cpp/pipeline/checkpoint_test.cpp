@@ -9,6 +9,7 @@ using namespace streamvsr;
 
 namespace {
 
+// One that a run can have written.
 Checkpoint example() {
   Checkpoint c;
   c.stage = Checkpoint::Stage::kFinishing;
@@ -21,9 +22,8 @@ Checkpoint example() {
   c.segments_done = 12;
   c.part = {987654321, 42, {512, 1024, 0}, {1'000'000, 999'424, 0}};
   c.part_tail = std::string(64, 'b');
-  c.video = {1234567890123, -512, {-512, 0, 512}, 99};
+  c.video = {1234567890123, -512, {1024, 1536, 2048}, 512};
   c.source = {1234567890123, 77, -3, 1, 16, std::string(64, 'c'), 2, 1};
-  c.final_bytes = 4711;
   return c;
 }
 
@@ -50,8 +50,11 @@ TEST_CASE("a checkpoint survives the way through its text, and any altered byte 
 }
 
 TEST_CASE("the text of version 2 is, to the byte, what earlier programs wrote") {
-  CHECK(sha256(to_json(example())) ==
-        "0329f7cfe7ac7ca702a04e9187bf20c8d8d1970b864e94fcba8085d4076fe9e5");
+  Checkpoint c = example();
+  c.video.recent_pts = {-512, 0, 512};
+  c.video.last_dts = 99;
+  c.final_bytes = 4711;
+  CHECK(sha256(to_json(c)) == "0329f7cfe7ac7ca702a04e9187bf20c8d8d1970b864e94fcba8085d4076fe9e5");
 }
 
 TEST_CASE("a checkpoint of another version is refused by its number") {
