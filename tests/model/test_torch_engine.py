@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import streamvsr
 import torch
-from helpers import cli, make_clip, run, streams
+from helpers import cli, cli_command, make_clip, run, streams
 from numpy.typing import NDArray
 from streamvsr import _core
 from streamvsr.api import job_config
@@ -21,7 +22,7 @@ from streamvsr.errors import ConfigError, MemoryLimitError, ModelError, ResumeEr
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_network import to_codes, torch_network
-from unfinished import interrupt
+from unfinished import interrupt, status_of
 
 WEIGHTS = Path(_core.__file__).parent / "weights"
 
@@ -270,13 +271,18 @@ def planned(source: Path, target: Path, model: Any, **options: Any) -> _core.Pla
     return job.plan
 
 
+def weighty(path: Path, weights: int) -> Path:
+    """An archive of a network that has so many weights, and uses none of them."""
+    network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.Identity())
+    network.register_parameter("unused", nn.Parameter(torch.zeros(weights)))
+    torch.jit.script(network).save(str(path))  # type: ignore[no-untyped-call]
+    return path
+
+
 def test_segments_are_bounded_by_the_weights_and_not_by_this_machine(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mkv", frames=250, width=320, height=176)
-    small, large = tmp_path / "small.pt", tmp_path / "large.pt"
-    for path, weights in ((small, 1_000), (large, 6_000_000)):
-        network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.Identity())
-        network.register_parameter("unused", nn.Parameter(torch.zeros(weights)))
-        torch.jit.script(network).save(str(path))  # type: ignore[no-untyped-call]
+    small = weighty(tmp_path / "small.pt", 1_000)
+    large = weighty(tmp_path / "large.pt", 6_000_000)
     target = tmp_path / "out.mkv"
     assert planned(source, target, small).segment_frames == 250
     # 12 MFLOP a pixel, at 75 GFLOP/s: 9 s of a core for a frame, of which 240 s hold 26.
@@ -287,6 +293,30 @@ def test_segments_are_bounded_by_the_weights_and_not_by_this_machine(tmp_path: P
     }
     assert costly == {26}
     assert planned(source, target, large, segment_seconds=0.5).segment_frames == 13
+
+
+def test_a_costly_job_killed_before_10_s_of_film_keeps_segments(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "in.mkv", frames=200, width=320, height=176)
+    large = weighty(tmp_path / "large.pt", 6_000_000)
+    whole, target = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    options: dict[str, Any] = {"model": large, "scale": 1, "encoder_preset": "veryfast"}
+    streamvsr.upscale(source, whole, **options)
+    words = ["--model", str(large), "--scale", "1", "--encoder-preset", "veryfast"]
+    with subprocess.Popen(
+        cli_command("upscale", source, target, *words), stderr=subprocess.DEVNULL
+    ) as program:
+        try:
+            while (found := streamvsr.status(target)) is None or not found.keeps_work:
+                assert program.poll() is None
+                time.sleep(0.005)
+        finally:
+            program.kill()
+    kept = status_of(target).frames_done
+    assert 26 <= kept < 200
+    assert kept % 26 == 0
+    result = streamvsr.upscale(source, target, resume=True, **options)
+    assert result.performance_report["resumed_frames"] == kept
+    assert target.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize("device", ["cuda:7", "cuda"])
