@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ class Figures:
     """What a job took, in MB of 1048576 bytes."""
 
     peak: float  # resident memory beyond that of the idle process
-    limit: float  # max_memory_mb
+    limit: float  # max_memory_mb, or what was chosen without one
     report: dict[str, Any]  # performance_report
     warnings: list[str]
 
@@ -37,10 +38,21 @@ def _status(field: str) -> int:
 
 
 def memory_of(
-    source: str | os.PathLike[str], target: str | os.PathLike[str], **options: Any
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    free_mb: int | None = None,
+    **options: Any,
 ) -> Figures:
-    """Runs a job in a process of its own and measures it; a failure of the job raises."""
-    job = {"source": os.fspath(source), "target": os.fspath(target), "options": options}
+    """Runs a job in a process of its own and measures it; a failure of the job raises.
+
+    free_mb: what the kernel lets the process take beyond what it has when the job begins
+    (RLIMIT_DATA); None: as much as the machine has.
+    """
+    job = {
+        "source": os.fspath(source), "target": os.fspath(target), "options": options,
+        "free_mb": free_mb,
+    }  # fmt: skip
     done = subprocess.run(
         [sys.executable, __file__], input=json.dumps(job), capture_output=True, text=True,
         timeout=3600, check=False,
@@ -69,12 +81,15 @@ def _main() -> None:
         trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     before = _status("VmRSS")
+    if job["free_mb"] is not None:
+        limit = _status("VmData") + job["free_mb"] * MB
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     result = streamvsr.upscale(job["source"], job["target"], **options)
     peak = _status("VmHWM")
     json.dump(
         {
             "peak": (peak - before) / MB,
-            "limit": options.get("max_memory_mb", 1024),
+            "limit": result.performance_report["memory_plan_mb"]["limit"],
             "report": result.performance_report,
             "warnings": result.warnings,
         },

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <fstream>
+#include <locale>
 #include <sstream>
 
 #include "base/error.h"
@@ -90,6 +91,7 @@ int File::lock_owner() const {
   std::ifstream locks("/proc/locks");
   for (std::string line; std::getline(locks, line);) {
     std::istringstream words(line);
+    words.imbue(std::locale::classic());
     std::string number, kind, mode, access, where;
     int pid = 0;
     if (!(words >> number >> kind >> mode >> access >> pid >> where) || kind != "FLOCK") continue;

@@ -8,6 +8,7 @@
 #include "bindings/bindings.h"
 #include "bindings/job_config.h"
 #include "bindings/tensor_call.h"
+#include "pipeline/identity_table.h"
 #include "pipeline/space.h"
 
 namespace py = pybind11;
@@ -128,7 +129,10 @@ void bind_job(py::module_& m) {
       .def_readwrite("compute_threads", &PythonConfig::compute_threads, "0: one per core")
       .def_readwrite("segment_seconds", &PythonConfig::segment_seconds, "s of source time, above 0")
       .def_readwrite("max_memory_mb", &PythonConfig::max_memory_mb,
-                     "MiB of frames in flight, at least 64")
+                     "MiB of frames and packets in flight, codecs included, at least 64; 0: what "
+                     "the job needs, at most half of what is free")
+      .def_readwrite("max_frames_mb", &PythonConfig::max_frames_mb,
+                     "MiB of pictures between the stages, at least 64; 0: no limit of their own")
       .def_readwrite("disk_ratio", &PythonConfig::disk_ratio,
                      "(input + output) / input, at most; 0: no limit")
       .def_readwrite("max_disk_fraction", &PythonConfig::max_disk_fraction,
@@ -247,6 +251,12 @@ void bind_job(py::module_& m) {
       .def_readonly("expected_bytes", &PlanSummary::expected_bytes, "of the output, estimate")
       .def_readonly("budget_bytes", &PlanSummary::budget_bytes,
                     "the most the output may have by disk_ratio; 0: no limit")
+      .def_readonly("budget_video_bytes", &PlanSummary::budget_video_bytes,
+                    "of budget_bytes, for the enhanced video")
+      .def_readonly("unbound_video_bytes", &PlanSummary::unbound_video_bytes,
+                    "that the enhanced video would take without a budget, estimate")
+      .def_readonly("budget_crf", &PlanSummary::budget_crf,
+                    "that the budget leaves, estimate; negative: the one asked for")
       .def_readonly("warnings", &PlanSummary::warnings)
       .def_readonly("encoder", &PlanSummary::encoder)
       .def_readonly("enhancer", &PlanSummary::enhancer)
@@ -257,8 +267,9 @@ void bind_job(py::module_& m) {
       .def_readonly("decoder_threads", &PlanSummary::decoder_threads);
   py::class_<Job, JobHolder>(m, "Job",
                              "One film in, one film out: plans at construction, runs once.")
-      .def(py::init([](PythonConfig config) {
+      .def(py::init([](PythonConfig config, const std::optional<std::size_t> available) {
              const py::gil_scoped_release release;
+             const MachineFacts machine = available ? MachineFacts{*available} : machine_facts();
              const bool nearest = config.network_path == "nearest";
              const bool in_memory = config.function.call != nullptr || config.archive;
              config.network = nearest ? "nearest" : config.network_identity;
@@ -266,11 +277,12 @@ void bind_job(py::module_& m) {
              config.network_file = nearest || in_memory ? "" : config.network_path;
              config.precision = resumed_precision(config);
              std::unique_ptr<Enhancer> enhancer = make_enhancer(config);
-             config.passes = std::max(1, config.passes);
              return JobHolder(
-                 std::make_unique<Job>(config, std::move(enhancer), check_signals).release());
+                 std::make_unique<Job>(config, std::move(enhancer), machine, check_signals)
+                     .release());
            }),
-           py::arg("config"))
+           py::arg("config"), py::arg("available_memory") = py::none(),
+           "available_memory: bytes that the process can still take; None: as the kernel says.")
       .def_property_readonly("plan", &Job::summary)
       .def(
           "run", &run, py::arg("progress") = py::none(), py::arg("interval") = 0.25,
@@ -297,6 +309,21 @@ void bind_job(py::module_& m) {
       .def_readonly("finishing", &LiveState::finishing,
                     "all frames are enhanced; the encoder still has some")
       .def_readonly("seconds", &LiveState::seconds, "since the run began");
+  py::class_<IdentityOption>(m, "IdentityOption",
+                             "How an option of a job counts where an interrupted one is resumed.")
+      .def_readonly("option", &IdentityOption::option,
+                    "as StreamingConfig calls it; '': planning derived it")
+      .def_readonly("entry", &IdentityOption::entry,
+                    "of a checkpoint's job or environment; '': it is exempt")
+      .def_readonly("exempt", &IdentityOption::exempt,
+                    "why it changes no byte; '': it is compared");
+  m.def(
+      "identity_options",
+      [] {
+        const auto options = identity_options();
+        return std::vector<IdentityOption>(options.begin(), options.end());
+      },
+      "Every option of a job, and whether it decides the output's bytes.");
   py::class_<JobStatus>(m, "JobStatus", "What an unfinished job has done.")
       .def_property_readonly(
           "stage", [](const JobStatus& s) { return stage_name(s.checkpoint().stage); },

@@ -26,6 +26,7 @@ struct PythonConfig : JobConfig {
   std::string flow_by = "auto";  // who finds motion: auto, loops or tensor
   int max_vram_mb = 6144;        // MiB on the network's device
   int compute_threads = 0;       // 0: one per core
+  int passes = 1;                // of the network; 0: as many as scale asks
   int scale = 2;                 // of "nearest", and where passes is 0
   SteadyOptions steady;          // its threads are compute_threads
 };

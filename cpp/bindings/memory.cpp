@@ -64,7 +64,7 @@ bool add_frame(Buffer& buffer, const std::int64_t id, py::object frame, const do
 
 void bind_memory(py::module_& m) {
   py::class_<MemoryPlan>(m, "MemoryPlan", "Where the memory of a job goes: bytes, at most.")
-      .def_readonly("limit", &MemoryPlan::limit, "max_memory_mb")
+      .def_readonly("limit", &MemoryPlan::limit, "max_memory_mb, or what the job needs")
       .def_readonly("decoder", &MemoryPlan::decoder, "pictures and packets inside it")
       .def_readonly("encoder", &MemoryPlan::encoder, "pictures and packets inside it")
       .def_readonly("packets", &MemoryPlan::packets, "between encoder, source and file")
@@ -75,6 +75,10 @@ void bind_memory(py::module_& m) {
       .def_readonly("change", &MemoryPlan::change,
                     "what was lowered to stay within it; '': nothing")
       .def_property_readonly("used", &MemoryPlan::used, "all but the workspace");
+  m.def(
+      "available_memory", [] { return machine_facts().available; },
+      "Bytes that this process can still take: the least of what the machine, its control groups "
+      "and its own limits leave.");
   py::class_<Buffer>(m, "MemoryFrameBuffer",
                      "Frames by number within a limit that is never passed: the gate of the stream "
                      "itself. Every call may come from any thread.")

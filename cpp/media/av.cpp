@@ -1,12 +1,12 @@
 #include "media/av.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdarg>
 #include <cstdio>
 #include <mutex>
 #include <new>
 #include <set>
-#include <sstream>
 
 namespace streamvsr {
 
@@ -130,9 +130,9 @@ std::string Dictionary::first_left() const {
 std::string ffmpeg_version() { return av_version_info(); }
 
 std::string processor_features() {
-  std::ostringstream text;
-  text << std::hex << static_cast<unsigned>(av_get_cpu_flags());
-  return text.str();
+  char text[16];
+  const auto flags = static_cast<unsigned>(av_get_cpu_flags());
+  return {text, std::to_chars(text, text + sizeof text, flags, 16).ptr};
 }
 
 std::map<std::string, std::string> to_map(const AVDictionary* const dictionary) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/cpu.h"
 #include "media/decoder_memory.h"
 #include "media/hash.h"
 #include "media/telecine.h"
@@ -184,12 +185,17 @@ void Decoder::check_size(const AVPixelFormat format, const int width, const int 
   const std::size_t bytes =
       decoder_bytes({parameters, format, width, height, true, deinterlacer_ != nullptr, 0},
                     parallel_ ? settings_.threads : 1);
+  // With more memory its threads are not lowered, and each takes more.
+  const std::size_t whole =
+      decoder_bytes({parameters, format, width, height, true, deinterlacer_ != nullptr, 0},
+                    parallel_ ? std::max(settings_.threads, usable_cores()) : 1);
   if (bytes > settings_.most_bytes)
     throw Error(ErrorKind::kMemory,
                 "the pictures of '" + path_ + "' grow to " + std::to_string(width) + "x" +
                     std::to_string(height) + ", which takes " +
                     std::to_string((bytes - settings_.most_bytes) / (1 << 20) + 1) +
-                    " MB more than max_memory_mb leaves; give that much more",
+                    " MB more than the job has left; set max_memory_mb=" +
+                    std::to_string((whole + settings_.beside_bytes) / (1 << 20) + 1) + " or more",
                 path_);
   checked_width_ = width;
   checked_height_ = height;

@@ -47,7 +47,8 @@ struct DecoderSettings {
   std::optional<ColorDescription> color;
   double bits_per_pixel = 0.0;        // the stream's mean, for the codec strength
   std::int64_t nominal_duration = 1;  // ticks; used where the stream says nothing
-  std::size_t most_bytes = 0;         // that it may hold: see decoder_memory.h; 0: no matter
+  std::size_t most_bytes = 0;         // that it may hold: see decoder_memory.h; 0: no limit
+  std::size_t beside_bytes = 0;       // that the rest of the job takes at most
   AVColorSpace matrix =
       AVCOL_SPC_UNSPECIFIED;  // of the source, whatever it tells; else as it tells
   Interlaced interlaced = Interlaced::kKeep;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/cpu.h"
+#include "base/numbers.h"
 #include "media/color_tags.h"
 
 namespace streamvsr {
@@ -54,13 +55,6 @@ std::string joined(std::string ours, const EncoderSettings& settings, const std:
   return it == settings.options.end() || it->second.empty() ? ours : ours + ":" + it->second;
 }
 
-std::string number(const double value) {
-  std::string text = std::to_string(value);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (!text.empty() && (text.back() == '.' || text.back() == ',')) text.pop_back();
-  return text;
-}
-
 std::string svt_preset(const std::string& preset) {
   for (const auto& [name, own] : kSvtPresets)
     if (preset == name) return own;
@@ -79,7 +73,7 @@ void set_options(Dictionary& options, const EncoderSettings& settings, const Cod
   for (const auto& [key, value] : settings.options) options.set(key, value);
   const std::string threads = std::to_string(settings.threads);
   if (codec.crf >= 0.0) {
-    options.set("crf", number(meant_crf(settings.codec, settings.crf)));
+    options.set("crf", number_text(meant_crf(settings.codec, settings.crf)));
     options.set("preset", settings.preset.empty() ? "medium" : settings.preset);
   }
   if (settings.codec == "h264") {
@@ -176,6 +170,7 @@ AVPixelFormat choose_pixel_format(const std::string& codec, const AVPixelFormat 
 }
 
 Encoder::Encoder(const EncoderSettings& settings) : log_(std::make_unique<LogSink>()) {
+  const PlainNumbers plain;
   install_log_routing();
   const CodecChoice& c = choice(settings.codec);
   const AVCodec& encoder = find_encoder(settings.codec);

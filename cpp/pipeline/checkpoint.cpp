@@ -21,6 +21,11 @@ json body(const Checkpoint& c) {
       {"input", {{"path", c.input}, {"identity", c.identity.input}}},
       {"job",
        {{"identity", c.identity.job}, {"plan", c.plan_hash}, {"options", json::parse(c.options)}}},
+      {"memory",
+       {{"encoder_threads", c.memory.encoder_threads},
+        {"lookahead", c.memory.lookahead},
+        {"rehearsal", c.memory.rehearsal},
+        {"draft", c.memory.draft}}},
       {"environment", c.identity.environment},
       {"mixed", c.mixed},
       {"frames_total", c.frames_total},
@@ -91,6 +96,12 @@ void fill(const json& all, Checkpoint& c) {
   const json& options = all.at("job").at("options");
   if (!options.is_object()) refuse_entry("options");
   c.options = options.dump();
+  const auto& memory = all.at("memory");
+  take(memory, "encoder_threads", c.memory.encoder_threads);
+  take(memory, "lookahead", c.memory.lookahead);
+  take(memory, "rehearsal", c.memory.rehearsal);
+  take(memory, "draft", c.memory.draft);
+  if (!c.memory.valid()) refuse_entry("memory");
   take(all, "environment", c.identity.environment);
   take(all, "mixed", c.mixed);
   take(all, "frames_total", c.frames_total);

@@ -8,13 +8,14 @@
 #include "media/decoder.h"
 #include "media/part_muxer.h"
 #include "pipeline/identity.h"
+#include "pipeline/memory_plan.h"
 #include "pipeline/sealed_file.h"
 #include "pipeline/segment_encoder.h"
 
 namespace streamvsr {
 
 struct Checkpoint {
-  static constexpr SealedKind kKind = {"streamvsr checkpoint", 2};
+  static constexpr SealedKind kKind = {"streamvsr checkpoint", 3};
 
   enum class Stage {
     kRunning,    // segments are being added to the `.part`
@@ -27,6 +28,7 @@ struct Checkpoint {
   std::string plan_hash;
   std::string input;              // paths as the run was given them, for people
   std::string options;            // of the run, a JSON object, for people
+  MemoryChoice memory;            // of the run that began the job
   bool mixed = false;             // runs under different environments added to it
   std::int64_t frames_total = 0;  // estimate
   std::int64_t segments_total = 0;

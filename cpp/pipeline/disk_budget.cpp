@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 
+#include "base/numbers.h"
 #include "media/encoder.h"
 #include "pipeline/sealed_file.h"
 #include "pipeline/space.h"
@@ -39,11 +39,7 @@ constexpr double kLeastKeyBits = 0.03;
 constexpr double kTypicalBits = 0.22;
 constexpr double kTypicalPower = 0.15;
 
-std::string ratio_text(const double ratio) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f", ratio);
-  return text;
-}
+std::string ratio_text(const double ratio) { return fixed_text(ratio, 2); }
 
 }  // namespace
 
@@ -70,7 +66,7 @@ DiskBudget plan_budget(const BudgetBasis& basis, const SourceIndex& index,
                         kHeaderBytes + frames * kFrameEntry +
                         (basis.duration + 2.0) * (kFragmentHeader + kFragmentTrack * basis.streams +
                                                   kCopiedEntry * basis.audio_packets);
-  const double whole = input * (basis.ratio - 1.0) + static_cast<double>(DiskBudget::kSlack) -
+  const double whole = static_cast<double>(disk_beside_input(basis.ratio, basis.input_bytes)) -
                        static_cast<double>(kCheckpointBytes);
   const double pixels = static_cast<double>(basis.width) * basis.height;
   const double least =
@@ -80,22 +76,23 @@ DiskBudget plan_budget(const BudgetBasis& basis, const SourceIndex& index,
       static_cast<double>(segment_ends.size()) * (kLeastKey + pixels * kLeastKeyBits / 8.0);
   if (whole - others < std::max(least, 1.0)) {
     const double ratio =
-        1.0 + std::max(0.0, others + least + static_cast<double>(kCheckpointBytes) -
-                                static_cast<double>(DiskBudget::kSlack)) /
+        1.0 + (others + std::max(least, 1.0) + static_cast<double>(kCheckpointBytes)) /
                   std::max(1.0, input);
     const auto text = [](const double bytes) {
       return size_text(static_cast<std::int64_t>(std::max(0.0, bytes)));
     };
-    throw Error(
-        ErrorKind::kConfig,
-        "the disk budget cannot hold a watchable picture: disk_ratio " + ratio_text(basis.ratio) +
-            " times the input's " + text(input) + " leaves the output " + text(whole) +
-            ", of which sound, other streams and "
-            "container take " +
-            text(others) + "; " + std::to_string(index.packets.size()) + " frames of " +
-            std::to_string(basis.width) + "x" + std::to_string(basis.height) + " need at least " +
-            text(least) + ": set disk_ratio to " + ratio_text(std::ceil(ratio * 100.0) / 100.0) +
-            " or more, or to None (none on the command line) to lift the budget");
+    throw Error(ErrorKind::kConfig,
+                "the disk budget cannot hold a watchable picture: disk_ratio " +
+                    ratio_text(basis.ratio) + " times the input's " + text(input) +
+                    (basis.ratio * input < DiskBudget::kLeastInAll ? ", or 1 MiB in all," : "") +
+                    " leaves the output " + text(whole) +
+                    ", of which sound, other streams and "
+                    "container take " +
+                    text(others) + "; " + std::to_string(index.packets.size()) + " frames of " +
+                    std::to_string(basis.width) + "x" + std::to_string(basis.height) +
+                    " need at least " + text(least) + ": set disk_ratio to " +
+                    ratio_text(std::ceil(ratio * 100.0) / 100.0) +
+                    " or more, or to None (none on the command line) to lift the budget");
   }
   budget.output_bytes = static_cast<std::int64_t>(whole);
   budget.video_bytes = static_cast<std::int64_t>(whole - others);
@@ -125,7 +122,27 @@ DiskBudget plan_budget(const BudgetBasis& basis, const SourceIndex& index,
                              std::exp2((default_crf(basis.codec) - crf) / curve->halved_by) *
                              std::pow(8.0 * mean / std::max(1.0, source_pixels), kTypicalPower);
   budget.growth = frame_bytes / mean;
+  budget.expected_bytes = static_cast<std::int64_t>(frame_bytes * frames);
+  if (const double room = static_cast<double>(std::max<std::int64_t>(1, budget.video_bytes));
+      frame_bytes * frames > room)
+    budget.expected_crf = whole_crf(
+        std::min(curve->most, crf + curve->halved_by * std::log2(frame_bytes * frames / room)));
   return budget;
+}
+
+std::int64_t disk_beside_input(const double ratio, const std::int64_t input_bytes) {
+  const double input = static_cast<double>(input_bytes);
+  return static_cast<std::int64_t>(
+      std::max(input * ratio, static_cast<double>(DiskBudget::kLeastInAll)) - input);
+}
+
+std::string DiskBudget::cost(const double ratio, const std::string& codec, const double crf) const {
+  if (expected_crf < 0.0) return "";
+  return "the disk budget (disk_ratio " + ratio_text(ratio) +
+         ") is likely to cost quality: it leaves the video " + size_text(video_bytes) +
+         " where it would take about " + size_text(expected_bytes) + "; instead of crf " +
+         number_text(meant_crf(codec, crf)) + " expect about " + fixed_text(expected_crf, 0) +
+         "; a larger disk_ratio, or None (none), keeps more";
 }
 
 SegmentShare DiskBudget::share(const std::int64_t first_frame,

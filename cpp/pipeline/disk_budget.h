@@ -15,7 +15,7 @@ namespace streamvsr {
 
 // What a budget is worked out from.
 struct BudgetBasis {
-  double ratio = 3.0;  // (input + output + checkpoint) / input, beside kSlack; > 0
+  double ratio = 3.0;  // (input + output + checkpoint) / input; > 0
   std::string codec;
   double crf = -1.0;  // asked for; negative: the codec's default
   int width = 0, height = 0;
@@ -38,7 +38,8 @@ struct SegmentShare {
 // segment may take never depends on what others took, so runs that were interrupted write the same
 // bytes.
 struct DiskBudget {
-  static constexpr std::int64_t kSlack = 1 << 20;  // bytes beside the ratio
+  // Bytes that input, output and checkpoint may take in all where the ratio gives less.
+  static constexpr std::int64_t kLeastInAll = 1 << 20;
 
   std::int64_t output_bytes = 0;          // of the finished file, at most; 0: there is no limit
   std::int64_t video_bytes = 0;           // of them, for the enhanced video's packets
@@ -46,6 +47,8 @@ struct DiskBudget {
   std::vector<std::int32_t> frame_bytes;  // in the source, in presentation order
   std::int64_t spare = 0;                 // for frames that the index did not promise
   double growth = 1.0;                    // of packets' bytes at the crf asked for, a guess
+  std::int64_t expected_bytes = 0;        // of the video's packets at the crf asked for, a guess
+  double expected_crf = -1.0;  // that leaves video_bytes, a guess; negative: the one asked for does
 
   // Of packets that wait for their segment's end, at most about: a part of a segment's pictures.
   static std::size_t held_bytes(std::size_t picture_bytes, double segment_frames) {
@@ -60,10 +63,16 @@ struct DiskBudget {
   }
 
   bool limited() const { return output_bytes > 0; }
+  // What the budget will cost, for people; empty: by what the source tells it costs nothing.
+  std::string cost(double ratio, const std::string& codec, double crf) const;
   // The share of a segment from this frame on; ends: of the planned segments.
   SegmentShare share(std::int64_t first_frame, const std::vector<std::int64_t>& ends,
                      std::int64_t segment_frames) const;
 };
+
+// Bytes that output and checkpoints may take beside an input: the ratio's, or what is left of
+// kLeastInAll where that is more.
+std::int64_t disk_beside_input(double ratio, std::int64_t input_bytes);
 
 // Throws kConfig where the ratio leaves too little for a watchable picture, or the codec is
 // lossless.

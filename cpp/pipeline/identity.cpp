@@ -3,23 +3,15 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "media/hash.h"
+#include "pipeline/identity_table.h"
 #include "pipeline/plan.h"
-#include "pipeline/rate_control.h"
 
 namespace streamvsr {
 
 namespace {
-
-std::string number(const double value) {
-  std::string text = std::to_string(value);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (!text.empty() && text.back() == '.') text.pop_back();
-  return text;
-}
 
 std::string streams_of(const Input& input) {
   std::string text;
@@ -27,22 +19,6 @@ std::string streams_of(const Input& input) {
     text.append(i > 0 ? ", " : "").append(avcodec_get_name(input.stream(i).codecpar->codec_id));
   constexpr std::size_t kMost = 400;  // characters
   return text.size() <= kMost ? text : text.substr(0, kMost) + "... " + sha256(text);
-}
-
-std::string options_of(const std::map<std::string, std::string>& options) {
-  std::string text;
-  for (const auto& [key, value] : options)
-    text.append(text.empty() ? "" : ", ").append(key).append("=").append(value);
-  return text.empty() ? "none" : text;
-}
-
-// Variables that keep oneDNN and torch from instructions the processor has.
-std::string isa_limits() {
-  std::string text;
-  for (const char* const name : {"ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY"})
-    if (const char* const value = std::getenv(name); value != nullptr)
-      text.append(text.empty() ? "" : ", ").append(name).append("=").append(value);
-  return text.empty() ? "none" : text;
 }
 
 // What the output's header says of a copied stream whose parameters were learnt from its packets.
@@ -59,47 +35,18 @@ std::string fingerprint(const SharedParameters& parameters) {
 }  // namespace
 
 Identity identify(const JobPlan& plan, const Input& input, const Enhancer& enhancer) {
-  const JobConfig& config = plan.config;
-  const std::string type = enhancer.numeric_type();
-  const EncoderSettings& e = plan.encoder;
   Identity identity;
   identity.input = {{"size", std::to_string(avio_size(input.format().pb)) + " bytes"},
-                    {"content", sampled_sha256(config.input)},
+                    {"content", sampled_sha256(plan.config.input)},
                     {"streams", streams_of(input)}};
-  identity.job = {
-      {"container", container_name(plan.container)},
-      {"codec", e.codec},
-      {"crf", e.crf < 0.0 ? "the codec's default" : number(e.crf)},
-      {"encoder_preset", e.preset.empty() ? "the codec's default" : e.preset},
-      {"encoder_options", options_of(e.options)},
-      {"encoder_threads", std::to_string(e.threads)},
-      {"pixel_format", av_get_pix_fmt_name(e.format)},
-      {"color_matrix", config.color_matrix},
-      {"interlaced", config.interlaced},
-      {"rotation", config.apply_rotation ? "apply" : "keep"},
-      {"output size", std::to_string(e.width) + "x" + std::to_string(e.height)},
-      {"disk_ratio", config.disk_ratio > 0.0 ? number(config.disk_ratio) : "none"},
-      {"segment_seconds", number(config.segment_seconds)},
-      {"model", config.network_file.empty() ? config.network : sha256_of_file(config.network_file)},
-      {"precision", type.empty() ? config.precision : type},
-      {"passes", std::to_string(config.passes)}};
-  if (!config.steadying.empty()) identity.job["mask and temporal window"] = config.steadying;
-  if (plan.budget.limited())
-    identity.job["pictures rehearsed"] =
-        std::to_string(std::min(RateControl::most_rehearsed(*rate_curve(e.codec)),
-                                plan.memory.rehearsal / planes_bytes(plan.output_format)));
-  if (plan.draft)
-    identity.job["draft"] = std::to_string(plan.memory.draft) + " bytes, " +
-                            std::to_string(plan.draft->threads) + " threads";
-  if (e.lookahead > 0) identity.job["encoder's look-ahead"] = std::to_string(e.lookahead);
-  std::string parameter_sets(reinterpret_cast<const char*>(plan.encoded->extradata),
-                             static_cast<std::size_t>(std::max(0, plan.encoded->extradata_size)));
-  identity.environment = {{"streamvsr", STREAMVSR_VERSION},
-                          {"FFmpeg", ffmpeg_version()},
-                          {"processor", processor_features()},
-                          {"limits of the processor's use", isa_limits()},
-                          {"enhancer", enhancer.describe()},
-                          {"encoder's headers", sha256(parameter_sets).substr(0, 16)}};
+  const IdentitySources sources{plan, enhancer};
+  for (const IdentityOption& option : identity_options()) {
+    if (option.part == nullptr) continue;
+    Identity::Entries& entries = identity.*option.part;
+    if (entries.contains(option.entry)) continue;
+    if (std::string value = option.value(sources); !value.empty())
+      entries[option.entry] = std::move(value);
+  }
   return identity;
 }
 

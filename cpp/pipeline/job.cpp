@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/numbers.h"
 #include "color/description.h"
 #include "media/encoder_memory.h"
 #include "pipeline/space.h"
@@ -42,16 +43,12 @@ std::unique_ptr<Shared> make_shared_state(const JobPlan& plan) {
   return std::make_unique<Shared>(plan.memory.source, plan.memory.enhanced);
 }
 
-// A job that goes on keeps the number of threads that was chosen when it began, where none is asked
-// for: the bytes depend on it.
-JobConfig with_known_threads(JobConfig config) {
-  if (config.encoder_threads != 0 || config.resume == ResumeMode::kNever) return config;
+// What a job that is resumed had chosen by the memory that was free when it began.
+std::optional<MemoryChoice> kept_choice(const JobConfig& config) {
+  if (config.resume == ResumeMode::kNever) return std::nullopt;
   const Remains remains = find_remains(config.output);
-  if (!remains.unfinished()) return config;
-  const Identity::Entries& job = remains.checkpoint->identity.job;
-  if (const auto it = job.find("encoder_threads"); it != job.end())
-    config.encoder_threads = std::atoi(it->second.c_str());
-  return config;
+  if (!remains.unfinished()) return std::nullopt;
+  return remains.checkpoint->memory;
 }
 
 void take_counts(const Checkpoint& from, Report& report) {
@@ -82,9 +79,10 @@ std::string resumed_precision(const JobConfig& config) {
   }
 }
 
-Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const PlanningTick& tick)
+Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const MachineFacts& machine,
+         const PlanningTick& tick)
     : enhancer_(std::move(enhancer)),
-      plan_(make_plan(with_known_threads(config), *enhancer_, tick)),
+      plan_(make_plan(config, *enhancer_, machine, kept_choice(config), tick)),
       enhancer_description_(enhancer_->describe()),
       from_(choose_start(plan_, find_remains(plan_.config.output))),
       shared_(make_shared_state(plan_)) {
@@ -128,6 +126,9 @@ PlanSummary Job::summary() const {
   s.frame_rate = av_q2d(plan_.frame_rate);
   s.expected_bytes = plan_.expected_bytes;
   s.budget_bytes = plan_.budget.output_bytes;
+  s.budget_video_bytes = plan_.budget.video_bytes;
+  s.unbound_video_bytes = plan_.budget.expected_bytes;
+  s.budget_crf = plan_.budget.expected_crf;
   s.warnings = plan_.warnings;
   s.encoder = describe_encoder(plan_.encoder);
   s.enhancer = enhancer_description_;
@@ -145,6 +146,7 @@ Checkpoint Job::first_checkpoint() const {
   c.plan_hash = plan_hash(plan_);
   c.input = plan_.config.input;
   c.options = plan_.config.options;
+  c.memory = memory_choice(plan_.memory, plan_.encoder);
   c.frames_total = plan_.frames;
   c.segments_total = plan_.segments();
   return c;
@@ -180,6 +182,7 @@ Checkpoint Job::run_stages(const Checkpoint& from, PartFile& part,
   {
     const auto stage = [this](StageClock& clock, auto body) {
       return std::jthread([this, &clock, body = std::move(body)] {
+        const PlainNumbers plain;
         clock.begin();
         try {
           body();
@@ -326,7 +329,10 @@ void Job::run_under_lock(const std::function<void(const Progress&)>& tick,
       from = run_stages(from, part, tick, interval, page, report);
     } else {
       take_counts(from, report);
-      if (from.stage == Stage::kFinishing) finish_stage(plan_, from, part.file(), *shared_);
+      if (from.stage == Stage::kFinishing) {
+        const PlainNumbers plain;
+        finish_stage(plan_, from, part.file(), *shared_);
+      }
       if (from.stage == Stage::kCommitted) part.file().truncate(from.final_bytes);
     }
     report.resumed_frames = from_ ? from_->source.delivered : 0;

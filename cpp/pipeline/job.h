@@ -81,11 +81,14 @@ struct PlanSummary {
   std::int64_t segment_frames = 0;
   int width = 0, height = 0, output_width = 0, output_height = 0;
   std::string source_codec;
-  std::string color_matrix;         // the source's, as it is computed with: "BT.601", ...
-  std::string pixel_format;         // of the output
-  double frame_rate = 0.0;          // mean, 1/s
-  std::int64_t expected_bytes = 0;  // of the output, estimate
-  std::int64_t budget_bytes = 0;    // the most it may have; 0: no limit
+  std::string color_matrix;              // the source's, as it is computed with: "BT.601", ...
+  std::string pixel_format;              // of the output
+  double frame_rate = 0.0;               // mean, 1/s
+  std::int64_t expected_bytes = 0;       // of the output, estimate
+  std::int64_t budget_bytes = 0;         // the most it may have; 0: no limit
+  std::int64_t budget_video_bytes = 0;   // of them, for the enhanced video
+  std::int64_t unbound_video_bytes = 0;  // that it would take without a budget, estimate
+  double budget_crf = -1.0;  // that the budget leaves, estimate; negative: the one asked for
   std::vector<std::string> warnings;
   std::string encoder, enhancer;
   std::vector<std::string> copied_streams;  // "audio aac eng", ...
@@ -104,7 +107,8 @@ std::string resumed_precision(const JobConfig& config);
 // owns the enhancer and its threads; none outlives run().
 class Job {
  public:
-  Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const PlanningTick& tick = {});
+  Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer,
+      const MachineFacts& machine = machine_facts(), const PlanningTick& tick = {});
   ~Job();
 
   const JobPlan& plan() const { return plan_; }

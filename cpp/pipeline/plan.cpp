@@ -11,12 +11,11 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
+#include "base/numbers.h"
 #include "color/convert.h"
-#include "media/encoder_memory.h"
-#include "pipeline/draft.h"
 #include "pipeline/plan_picture.h"
-#include "pipeline/rate_control.h"
 #include "pipeline/remains.h"
+#include "pipeline/share_memory.h"
 #include "pipeline/space.h"
 #include "pipeline/work.h"
 
@@ -31,7 +30,7 @@ constexpr std::int64_t kLargestSegment = std::int64_t{512} << 20;
 // A start this late (broadcast clocks, cuts of longer files) is moved to zero; an earlier one is
 // kept.
 constexpr std::int64_t kKeptStart = AV_TIME_BASE;  // us
-constexpr int kMostThreads = 128;
+constexpr int kMostThreads = MemoryChoice::kMostThreads;
 
 bool same_file(const std::string& a, const std::string& b) {
   struct stat sa{};
@@ -44,8 +43,10 @@ void check_config(const JobConfig& config) {
   const auto refuse = [](const std::string& what) { throw Error(ErrorKind::kConfig, what); };
   if (!(config.segment_seconds > 0.0) || !std::isfinite(config.segment_seconds))
     refuse("segment_seconds must be above 0, not " + std::to_string(config.segment_seconds));
-  if (config.max_memory_mb < 64)
-    refuse("max_memory_mb must be at least 64, not " + std::to_string(config.max_memory_mb));
+  for (const auto& [name, limit] : {std::pair{"max_memory_mb", config.max_memory_mb},
+                                    std::pair{"max_frames_mb", config.max_frames_mb}})
+    if (limit != 0 && limit < 64)
+      refuse(std::string(name) + " must be at least 64, not " + std::to_string(limit));
   if (!(config.max_disk_fraction >= 0.0 && config.max_disk_fraction <= 1.0))
     refuse("max_disk_fraction must lie in 0..1, not " + std::to_string(config.max_disk_fraction));
   if (!(config.disk_ratio == 0.0 || (config.disk_ratio > 1.0 && std::isfinite(config.disk_ratio))))
@@ -194,58 +195,6 @@ double packets_per_second(const AVCodecParameters& stream) {
   return std::max(kUsual, static_cast<double>(stream.sample_rate) / stream.frame_size);
 }
 
-// Decides threads and look-ahead by the memory they need.
-void share_memory(const JobConfig& asked, const SourceIndex& index, const Input& input,
-                  const Decoder& probe, const Enhancer& enhancer, JobPlan& plan) {
-  const AVStream& stream = input.stream(input.video_index());
-  MemoryNeeds needs;
-  needs.limit = static_cast<std::size_t>(asked.max_memory_mb) << 20;
-  needs.decoder.parameters = stream.codecpar;
-  needs.decoder.format = static_cast<AVPixelFormat>(probe.first_frame()->format);
-  needs.decoder.width = std::max(stream.codecpar->width, plan.decoder.width);
-  needs.decoder.height = std::max(stream.codecpar->height, plan.decoder.height);
-  needs.decoder.converted = plane_format(needs.decoder.format, plan.source_format.width,
-                                         plan.source_format.height) != plan.source_format ||
-                            !plan.decoder.orientation.upright();
-  needs.decoder.deinterlaced =
-      plan.decoder.interlaced == Interlaced::kDeinterlace && probe.met_interlaced();
-  for (const SourceIndex::Packet& packet : index.packets)
-    needs.decoder.largest_packet =
-        std::max(needs.decoder.largest_packet, static_cast<std::size_t>(packet.bytes));
-  needs.source_picture = planes_bytes(plan.source_format);
-  needs.enhanced_picture = planes_bytes(plan.enhanced_format);
-  if (plan.output_format != plan.enhanced_format)
-    needs.encoded_picture = planes_bytes(plan.output_format) +
-                            PictureConverter(plan.enhanced_format, plan.color, plan.output_format,
-                                             plan.color, Rounding::kDiffused)
-                                .bytes();
-  needs.workspace = enhancer.workspace_bytes(plan.source_format);
-  needs.batch = enhancer.preferred_batch();
-  needs.look_back = enhancer.look_back();
-  needs.fragment_frames = plan.fragment_frames;
-  needs.source_bytes =
-      static_cast<std::size_t>(std::max<std::int64_t>(0, avio_size(input.format().pb)));
-  needs.copied_streams = input.stream_count() > 1;
-  if (asked.disk_ratio > 0.0)
-    needs.held = DiskBudget::held_bytes(planes_bytes(plan.output_format),
-                                        static_cast<double>(plan.segment_frames));
-  if (needs.held > 0) {
-    needs.rehearsal = RateControl::most_rehearsed(*rate_curve(plan.encoder.codec)) *
-                      planes_bytes(plan.output_format);
-    plan.draft = Draft::settings_for(plan.encoder);
-  }
-  if (plan.draft) {
-    needs.draft = DiskBudget::draft_bytes(needs.held);
-    needs.draft_encoder = encoder_bytes(*plan.draft);
-  }
-  needs.decoder_threads_given = asked.decoder_threads != 0;
-  needs.encoder_threads_given = asked.encoder_threads != 0;
-  plan.memory = plan_memory(needs, plan.encoder, plan.decoder.threads);
-  plan.decoder.most_bytes = plan.memory.decoder + plan.memory.limit - plan.memory.used();
-  if (plan.memory.draft == 0) plan.draft.reset();
-  if (!plan.memory.change.empty()) plan.warnings.push_back(plan.memory.change);
-}
-
 BudgetBasis budget_basis(const JobPlan& plan, const Input& input) {
   BudgetBasis basis;
   basis.ratio = plan.config.disk_ratio;
@@ -291,7 +240,9 @@ ResumeMode parse_resume_mode(const std::string& name) {
 std::string part_path(const std::string& output) { return output + ".part"; }
 std::string checkpoint_path(const std::string& output) { return output + ".streamvsr.json"; }
 
-JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const PlanningTick& tick) {
+JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const MachineFacts& machine,
+                  const std::optional<MemoryChoice>& kept, const PlanningTick& tick) {
+  const PlainNumbers plain;
   JobPlan plan;
   plan.config = config;
   check_config(config);
@@ -327,7 +278,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
       segment_frames(rate, config.segment_seconds,
                      {enhancer.work(plan.source_format), plan.source_format, plan.output_format,
                       plan.encoder.codec, plan.encoder.preset, config.disk_ratio > 0.0});
-  share_memory(config, index, input, reading.first, enhancer, plan);
+  share_memory(config, index, input, reading.first, enhancer, {machine, kept}, plan);
   plan_telecine(input, plan);
   const Encoder trial(plan.encoder);
   plan.reorder_depth = trial.reorder_depth();
@@ -364,6 +315,9 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Plann
                                          static_cast<std::int64_t>(avio_size(input.format().pb))});
   if (plan.budget.limited())
     plan.expected_bytes = std::min(plan.expected_bytes, plan.budget.output_bytes);
+  if (std::string cost = plan.budget.cost(config.disk_ratio, config.video_codec, config.crf);
+      !cost.empty())
+    plan.warnings.push_back(std::move(cost));
   plan.identity = identify(plan, input, enhancer);
   plan.watch->check();
   return plan;

@@ -1,5 +1,6 @@
-// The plan of a job: all that is decided before the first frame. A pure function of the input and
-// the configuration, so that every run of a job, whole or resumed, writes the same bytes.
+// The plan of a job: all that is decided before the first frame. A pure function of the input, the
+// configuration, the machine's facts and what an earlier run of the job chose by its own. So every
+// run of a job, whole or resumed, writes the same bytes.
 #pragma once
 
 #include <functional>
@@ -38,7 +39,6 @@ struct JobConfig {
   ResumeMode resume = ResumeMode::kAuto;
   std::string network;             // what enhances, for people
   std::string network_file;        // its weights; empty: the name says it all
-  int passes = 1;                  // of the network
   std::string precision = "auto";  // of the network, as asked for
   std::string steadying;           // what is done to its pictures, one line; empty: nothing
   std::string options = "{}";      // all of these as the user gave them, a JSON object
@@ -56,11 +56,13 @@ struct JobConfig {
   bool refuse_resized = false;             // pictures of another size are an error; else scaled
   std::vector<std::string> streams;        // to be carried beside the video: see plan_streams()
   std::map<std::string, std::string> encoder_options;
-  int encoder_threads = 0;         // 0: one per core; part of the result
-  int decoder_threads = 0;         // 0: one per core
-  double segment_seconds = 10.0;   // of source time, at most: see pipeline/work.h; > 0
-  int max_memory_mb = 1024;        // of frames and packets in flight; >= 64
-  double disk_ratio = 3.0;         // (input + output) / input, at most; 0: no limit
+  int encoder_threads = 0;        // 0: one per core; part of the result
+  int decoder_threads = 0;        // 0: one per core
+  double segment_seconds = 10.0;  // of source time, at most: see pipeline/work.h; > 0
+  int max_memory_mb = 0;    // of frames and packets in flight, codecs included, >= 64; 0: what the
+                            // job needs, at most half of what is free
+  int max_frames_mb = 0;    // of pictures between the stages, >= 64; 0: no limit of their own
+  double disk_ratio = 3.0;  // (input + output) / input, at most; 0: no limit
   double max_disk_fraction = 0.8;  // of the free space, that the output may take; 0: unchecked
 };
 
@@ -112,7 +114,8 @@ std::string checkpoint_path(const std::string& output);
 using PlanningTick = std::function<void(std::int64_t, std::int64_t)>;
 
 // Checks everything that can be checked before work, and decides the rest. Throws the one clear
-// error.
-JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const PlanningTick& tick);
+// error. kept: what the run that began this job chose by its memory.
+JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const MachineFacts& machine,
+                  const std::optional<MemoryChoice>& kept, const PlanningTick& tick);
 
 }  // namespace streamvsr

@@ -108,9 +108,7 @@ std::int64_t estimate_output(const JobConfig& config, const Enhancer& enhancer,
   basis.input_bytes = avio_size(input.format().pb);
   const std::int64_t expected = estimate_output(basis);
   if (config.disk_ratio <= 0.0) return expected;
-  return std::min(expected,
-                  rounded((config.disk_ratio - 1.0) * static_cast<double>(basis.input_bytes)) +
-                      DiskBudget::kSlack);
+  return std::min(expected, disk_beside_input(config.disk_ratio, basis.input_bytes));
 }
 
 std::int64_t largest_file_of(const std::int64_t file_system) {

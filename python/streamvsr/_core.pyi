@@ -19,6 +19,7 @@ __all__: list[str] = [
     "DeviceUse",
     "DiskBudgetReport",
     "Figures",
+    "IdentityOption",
     "Job",
     "JobConfig",
     "JobStatus",
@@ -39,9 +40,11 @@ __all__: list[str] = [
     "StreamInfo",
     "TemporalWindow",
     "TorchEngine",
+    "available_memory",
     "checkpoint_path",
     "clear_application_checkpoint",
     "estimate_output",
+    "identity_options",
     "job_status",
     "load_application_checkpoint",
     "memory_cache_folder",
@@ -310,7 +313,7 @@ class MemoryPlan:
     @property
     def limit(self) -> int:
         """
-        max_memory_mb
+        max_memory_mb, or what the job needs
         """
     @property
     def packets(self) -> int:
@@ -845,9 +848,16 @@ class JobConfig:
     @max_disk_fraction.setter
     def max_disk_fraction(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
     @property
+    def max_frames_mb(self) -> int:
+        """
+        MiB of pictures between the stages, at least 64; 0: no limit of their own
+        """
+    @max_frames_mb.setter
+    def max_frames_mb(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
     def max_memory_mb(self) -> int:
         """
-        MiB of frames in flight, at least 64
+        MiB of frames and packets in flight, codecs included, at least 64; 0: what the job needs, at most half of what is free
         """
     @max_memory_mb.setter
     def max_memory_mb(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
@@ -1162,6 +1172,16 @@ class Plan:
         the most the output may have by disk_ratio; 0: no limit
         """
     @property
+    def budget_crf(self) -> float:
+        """
+        that the budget leaves, estimate; negative: the one asked for
+        """
+    @property
+    def budget_video_bytes(self) -> int:
+        """
+        of budget_bytes, for the enhanced video
+        """
+    @property
     def color_matrix(self) -> str:
         """
         the source's, as it is computed with: "BT.601", ...
@@ -1226,6 +1246,11 @@ class Plan:
     @property
     def source_codec(self) -> str: ...
     @property
+    def unbound_video_bytes(self) -> int:
+        """
+        that the enhanced video would take without a budget, estimate
+        """
+    @property
     def warnings(self) -> list[str]: ...
     @property
     def width(self) -> int: ...
@@ -1234,7 +1259,14 @@ class Job:
     """
     One film in, one film out: plans at construction, runs once.
     """
-    def __init__(self, config: JobConfig) -> None: ...
+    def __init__(
+        self,
+        config: JobConfig,
+        available_memory: typing.SupportsInt | typing.SupportsIndex | None = None,
+    ) -> None:
+        """
+        available_memory: bytes that the process can still take; None: as the kernel says.
+        """
     def close(self) -> None:
         """
         Frees network, threads and buffers.
@@ -1299,6 +1331,26 @@ class LiveState:
         """
     @property
     def segments_done(self) -> int: ...
+
+class IdentityOption:
+    """
+    How an option of a job counts where an interrupted one is resumed.
+    """
+    @property
+    def entry(self) -> str:
+        """
+        of a checkpoint's job or environment; '': it is exempt
+        """
+    @property
+    def exempt(self) -> str:
+        """
+        why it changes no byte; '': it is compared
+        """
+    @property
+    def option(self) -> str:
+        """
+        as StreamingConfig calls it; '': planning derived it
+        """
 
 class JobStatus:
     """
@@ -1456,6 +1508,11 @@ class SourceInfo:
         of the coded picture, samples
         """
 
+def available_memory() -> int:
+    """
+    Bytes that this process can still take: the least of what the machine, its control groups and its own limits leave.
+    """
+
 def checkpoint_path(output: typing.Any) -> str:
     """
     Where its checkpoint lies.
@@ -1469,6 +1526,11 @@ def clear_application_checkpoint(path: typing.Any) -> None:
 def estimate_output(config: JobConfig) -> int:
     """
     Bytes that the output will have, about; looks at the source alone.
+    """
+
+def identity_options() -> list[IdentityOption]:
+    """
+    Every option of a job, and whether it decides the output's bytes.
     """
 
 def job_status(output: typing.Any) -> JobStatus | None:

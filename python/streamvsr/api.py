@@ -312,7 +312,7 @@ def job_config(config: StreamingConfig, source: str, target: str) -> _core.JobCo
     job.decoder_threads = config.decoder_threads
     job.compute_threads = config.compute_threads
     job.segment_seconds = float(config.segment_seconds)
-    job.max_memory_mb = config.max_memory_mb
+    job.max_memory_mb, job.max_frames_mb = config.max_memory_mb or 0, config.max_frames_mb or 0
     job.max_vram_mb = config.max_vram_mb
     job.disk_ratio = config.disk_ratio or 0.0
     job.max_disk_fraction = config.max_disk_fraction or 0.0

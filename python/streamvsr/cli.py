@@ -154,6 +154,7 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         listed,
         number_or_none,
         pair,
+        whole_or_none,
     )
     from streamvsr.config import CODECS, CONTAINERS
     from streamvsr.settings import UNGIVEN
@@ -217,8 +218,13 @@ def _add_upscale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     add = parser.add_argument_group("machine").add_argument
     add(
-        "--max-memory-mb", type=int, default=1024, metavar="MB",
-        help="most memory for frames in flight (default: 1024)",
+        "--max-memory-mb", type=whole_or_none, metavar="MB|none",
+        help="most memory for frames and packets in flight (default: none: what the job needs, at "
+        "most half of what is free)",
+    )  # fmt: skip
+    add(
+        "--max-frames-mb", type=whole_or_none, metavar="MB|none",
+        help="most memory for pictures between decoder, network and encoder (default: none)",
     )  # fmt: skip
     add_max_vram(add)
     add(

@@ -69,6 +69,14 @@ def number_or_none(text: str) -> float | None:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor none") from None
 
 
+def whole_or_none(text: str) -> int | None:
+    """A whole number, or None for "none", as an argument of the command line."""
+    try:
+        return None if text.lower() == "none" else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number nor none") from None
+
+
 def listed(text: str) -> list[str]:
     """Words between commas, as an argument of the command line."""
     return [word for word in text.split(",") if word]

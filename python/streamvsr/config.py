@@ -117,19 +117,24 @@ class StreamingConfig:
             s; default 10. Spans that take more than about two minutes of work are shorter, but at
             least 1 s.
         max_memory_mb: The most memory for frames and packets in flight anywhere in the process,
-            encoder and decoder included, 64 to 1048576 MB (of 1048576 bytes); default 1024. Where
-            it would not suffice, the encoder's look-ahead and then threads are lowered, with a
-            warning; what you set yourself is not. MemoryLimitError says what would suffice.
+            encoder and decoder included, 64 to 1048576 MB (of 1048576 bytes). None, the default:
+            what the job needs, at most half of what the machine or the control group has
+            available; a job that is resumed keeps what was decided by that when it began. Where
+            the limit does not suffice, the encoder's look-ahead and then threads are lowered, with
+            a warning; what you set yourself is not. MemoryLimitError names remedies.
+        max_frames_mb: The most memory for pictures that wait between decoder, network and encoder,
+            64 to 1048576 MB, codecs not counted. None, the default: no limit of their own.
         max_vram_mb: The most memory that is held on the network's device, its weights, context and
             libraries included, 16 to 1048576 MB; default 6144. Pictures are cut in pieces that fit.
             On the CPU it holds for what torch runs.
         memory_warning_mb: Resident memory of the process, 1 to 1048576 MB, beyond which it is
             warned once and fewer frames wait between the stages. None, the default: 90 % of the
             memory that the process may have.
-        disk_ratio: How many times as large as the input alone, and 1 MiB more, the input, the
-            output and the checkpoint may be together; above 1. Where crf would pass it, the
-            picture is made coarser, and the report says where; what could not hold a watchable
-            picture is refused before any work. None lifts it. Default 3.0.
+        disk_ratio: The most that input, output and checkpoint may take together, as a multiple of
+            the input, above 1; 1 MiB where that is more. Where crf would pass it, the picture is
+            made coarser: the plan's warnings say what that is likely to cost, and the report says
+            where it was. What could not hold a watchable picture is refused before any work. None
+            lifts it. Default 3.0.
         max_disk_fraction: The most of the output's free disk space that the job may take, above 0
             and up to 1; default 0.8. More than that by estimate is refused before any work; while
             running, the job warns and stops early before the disk is full. None checks nothing.
@@ -172,7 +177,8 @@ class StreamingConfig:
     overwrite: bool = False
     strict: bool = False
     segment_seconds: float = 10.0
-    max_memory_mb: int = 1024
+    max_memory_mb: int | None = None
+    max_frames_mb: int | None = None
     max_vram_mb: int = 6144
     memory_warning_mb: int | None = None
     disk_ratio: float | None = 3.0
@@ -237,7 +243,9 @@ class StreamingConfig:
         _boolean("overwrite", self.overwrite)
         _boolean("strict", self.strict)
         _number("segment_seconds", self.segment_seconds, 0.5, 600)
-        _integer("max_memory_mb", self.max_memory_mb, 64, 1 << 20)
+        for name in ("max_memory_mb", "max_frames_mb"):
+            if getattr(self, name) is not None:
+                _integer(name, getattr(self, name), 64, 1 << 20)
         _integer("max_vram_mb", self.max_vram_mb, 16, 1 << 20)
         if self.memory_warning_mb is not None:
             _integer("memory_warning_mb", self.memory_warning_mb, 1, 1 << 20)

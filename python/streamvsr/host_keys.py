@@ -253,7 +253,10 @@ _TEMPORAL_STRENGTHS = {"low": 0.5, "medium": 0.7, "high": 0.9}  # 1 - the smooth
 KEYS: tuple[HostKey, ...] = (
     HostKey(SWITCH, _switch, "the switch: on, the video is streamed; off, the parent processes it"),
     HostKey("streaming.enabled", f"{SWITCH} is the switch"),
-    HostKey("streaming.max_memory_mb", _option("max_memory_mb"), "`max_memory_mb`"),
+    HostKey(
+        "streaming.max_memory_mb", _option("max_frames_mb"),
+        "`max_frames_mb`: of pictures in flight; decoder and encoder take what they need",
+    ),
     HostKey("streaming.max_vram_mb", _option("max_vram_mb"), "`max_vram_mb`"),
     HostKey(
         "streaming.checkpoint_interval", _checkpoint,

@@ -6,9 +6,9 @@
 
 Films are generated: pictures of very different content and bitrate, eight seconds each. Every one
 is enlarged (nearest) twice: without a budget, and with a disk_ratio that leaves the video about
-`part` of what it took then. An attachment in each film and clip uses up the 1 MiB beside the ratio,
-so that small outputs are bound too. Printed are the file's size and limit, and how much of what it
-might have the video took, where it was bound.
+`part` of what it took then. An attachment in each film and clip uses up the 1 MiB that is free in
+any case, so that small outputs are bound too. Printed are the file's size and limit, and how much
+of what it might have the video took, where it was bound.
 
 --rate-control also encodes the same enlarged frames by FFmpeg with the same encoder and preset
 under its own limit (x264 and x265: crf with maxrate and bufsize of two seconds; SVT-AV1: variable
@@ -34,8 +34,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import streamvsr
 from helpers import ffprobe, run
 
-SLACK = 1 << 20
-_BALLAST = SLACK - (160 << 10)  # beside it lie two checkpoints and a container's header
+LEAST_IN_ALL = 1 << 20  # what input, output and checkpoint may take, whatever the ratio
+_BALLAST = LEAST_IN_ALL  # so that the ratio alone counts
 PRESETS = {"h264": "veryfast", "hevc": "ultrafast", "av1": "10"}
 ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1"}
 CRF = {"h264": 18, "hevc": 20, "av1": 25}
@@ -118,7 +118,7 @@ def hold(source: Path, folder: Path, codec: str, part: float, memory: int) -> He
     packets = packet_sizes(output)
     # As docs/disk-budget.md has it: what else the output is, and two checkpoints.
     reserved = before - sum(packet_sizes(source)) + 40 * len(packets) + (147 << 10)
-    ratio = 1 + max(0.001, (part * sum(packets) + reserved - SLACK) / before)
+    ratio = 1 + (part * sum(packets) + reserved) / before
     try:
         result = streamvsr.upscale(source, output, disk_ratio=ratio, **options)
     except streamvsr.errors.ConfigError as error:
@@ -127,7 +127,7 @@ def hold(source: Path, folder: Path, codec: str, part: float, memory: int) -> He
     report = result.performance_report["disk_budget"]
     share = report["bound_share_bytes"]
     return Held(
-        output, ratio, int((ratio - 1) * before) + SLACK, output.stat().st_size,
+        output, ratio, int((ratio - 1) * before), output.stat().st_size,
         report["bound_bytes"] / share if share else 0.0, share > 0,
     )  # fmt: skip
 

@@ -36,8 +36,8 @@ FAST: dict[str, Any] = {
 }  # fmt: skip
 
 
-# The 1 MiB beside disk_ratio is much for a short film: with a ratio the budget would bind in the
-# longer ones alone, and what it takes then would be told as growth.
+# A short film may take 1 MiB in all: with a ratio the budget would bind in the longer ones alone,
+# and what it takes then would be told as growth.
 UNBOUND = {"disk_ratio": None}
 
 

@@ -21,7 +21,7 @@ from helpers import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from streamvsr import StreamingVideoProcessor, errors
+from streamvsr import StreamingVideoProcessor, _core, api, errors
 
 FAST: dict[str, Any] = {"model": "nearest", "encoder_preset": "ultrafast", "segment_seconds": 1}
 MIB = 1 << 20
@@ -40,7 +40,12 @@ def noisy(path: Path, frames: int = 100, strength: int = 30, **more: Any) -> Pat
 
 def limit(clip: Path, ratio: float) -> float:
     """What the output may take beside the input."""
-    return (ratio - 1) * clip.stat().st_size + MIB
+    return in_all(clip, ratio) - clip.stat().st_size
+
+
+def in_all(clip: Path, ratio: float) -> float:
+    """What input, output and checkpoint may take."""
+    return max(ratio * clip.stat().st_size, MIB)
 
 
 @_LOOK
@@ -78,12 +83,65 @@ def test_the_disk_holds_no_more_than_it_may(
     result = StreamingVideoProcessor({**config, "overwrite": True}).process(
         clip, target, None, None, progress=look
     )
+    if isinstance(result.exception, errors.ConfigError):  # too little for a picture
+        assert listing(tmp_path).keys() == {"in.mkv"}
+        clip.unlink()
+        return
     assert result.success, result.error
     most = max(most, clip.stat().st_size + target.stat().st_size)
-    assert most <= ratio * clip.stat().st_size + MIB
+    assert most <= in_all(clip, ratio)
     assert numbers(target) == numbers(clip)
     target.unlink()
     clip.unlink()
+
+
+def test_a_small_film_stays_within_its_ratio(tmp_path: Path) -> None:
+    """Larger than a third of 1 MiB, so the ratio alone counts."""
+    clip, target = noisy(tmp_path / "in.mkv", 180), tmp_path / "out.mkv"
+    size = clip.stat().st_size
+    assert MIB / 3 < size < MIB
+    result = streamvsr.upscale(clip, target, **FAST)
+    assert result.performance_report["disk_budget"]["bound_segments"] > 0
+    assert 2.5 * size < size + target.stat().st_size <= 3 * size
+    # And a smaller one has 1 MiB in all.
+    tiny, small = noisy(tmp_path / "tiny.mkv", 60), tmp_path / "small.mkv"
+    streamvsr.upscale(tiny, small, **FAST, crf=1)
+    assert 3 * tiny.stat().st_size < 0.8 * MIB
+    assert 0.8 * MIB < tiny.stat().st_size + small.stat().st_size <= MIB
+
+
+@pytest.mark.parametrize(("codec", "crf"), [("h264", 4), ("hevc", 4)])
+def test_what_the_budget_will_cost_is_said_before_work(
+    tmp_path: Path, codec: str, crf: int
+) -> None:
+    clip = noisy(tmp_path / "in.mkv", 180)
+    plans = {}
+    for ratio in (2.2, 2.5, 100.0, None):
+        config = streamvsr.StreamingConfig(**FAST, codec=codec, crf=crf, disk_ratio=ratio)
+        job = _core.Job(api.job_config(config, str(clip), str(tmp_path / "out.mp4")))
+        plans[ratio] = job.plan
+        job.close()
+    for ratio in (100.0, None):
+        assert plans[ratio].budget_crf < 0
+        assert not any("disk_ratio" in text for text in plans[ratio].warnings)
+    # The less there is, the more it costs; and it says so.
+    assert plans[2.2].budget_crf > plans[2.5].budget_crf > crf
+    for ratio in (2.2, 2.5):
+        plan = plans[ratio]
+        assert plan.unbound_video_bytes > plan.budget_video_bytes > 0
+        (text,) = (text for text in plan.warnings if "disk_ratio" in text)
+        assert f"crf {crf} " in text
+        assert f"about {plan.budget_crf:.0f};" in text
+    assert list(tmp_path.iterdir()) == [clip]
+
+
+def test_the_command_line_says_what_it_will_cost_before_work(tmp_path: Path) -> None:
+    clip, target = noisy(tmp_path / "in.mkv", 180), tmp_path / "out.mp4"
+    words = ["--model", "nearest", "--encoder-preset", "ultrafast", "--crf", "4"]
+    # A file size limit ends the job at its first bytes.
+    done = cli("upscale", clip, target, *words, "--max-disk-fraction", "none", room=20_000)
+    assert done.returncode == 1
+    assert "is likely to cost quality" in done.stderr
 
 
 @pytest.mark.parametrize("codec", ["h264", "hevc", "av1"])

@@ -64,7 +64,7 @@ def test_the_shipped_configuration_is_accounted_for() -> None:
     assert accounted(read) == sorted(leaves(shipped_config()))
     assert read.unknown == {}
     assert read.streaming is True
-    assert read.options["max_memory_mb"] == 1024
+    assert read.options["max_frames_mb"] == 1024
     assert read.options["encoder_preset"] == "slow"
     assert read.options["device"] == "cuda:0"
     assert read.unused["performance.checkpoint_interval"] == (
@@ -167,7 +167,7 @@ def test_keys_are_used_as_the_table_says(tmp_path: Path) -> None:
     assert read.unused == {"performance.gpu_id": "use_gpu is off"}
     assert (read.streaming, read.update_interval) == (None, 2)
     assert read.streaming_config(20.0) == StreamingConfig(
-        max_memory_mb=300, max_vram_mb=64, segment_seconds=2.5, container="mkv", codec="hevc",
+        max_frames_mb=300, max_vram_mb=64, segment_seconds=2.5, container="mkv", codec="hevc",
         crf=31, encoder_preset="fast", device="cpu", compute_threads=3, memory_warning_mb=memory,
     )  # fmt: skip
 
@@ -312,7 +312,7 @@ def test_files_of_either_kind_are_read(tmp_path: Path) -> None:
     as_yaml.write_text(SHIPPED_YAML)
     read = read_config(str(as_yaml))
     assert read.streaming_config(25.0) == StreamingConfig(
-        model="nearest", max_memory_mb=512, segment_seconds=1, container="mkv", codec="hevc",
+        model="nearest", max_frames_mb=512, segment_seconds=1, container="mkv", codec="hevc",
         crf=30, encoder_preset="ultrafast", device="cpu",
     )  # fmt: skip
     assert list(read.unused) == ["temp_dir"]

@@ -61,6 +61,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "strict": ("1", True),
     "segment_seconds": ("2.5", 2.5),
     "max_memory_mb": ("512", 512),
+    "max_frames_mb": ("none", None),
     "max_vram_mb": ("256", 256),
     "memory_warning_mb": ("900", 900),
     "disk_ratio": ("none", None),
@@ -79,6 +80,7 @@ OTHERS: dict[str, Any] = {  # another valid value of each
     "size_change": "scale", "streams": ("v",),
     "encoder_options": {"tune": "grain", "x265-params": ""}, "container": "mov", "resume": True,
     "overwrite": False, "strict": False, "segment_seconds": 10.0, "max_memory_mb": 1024,
+    "max_frames_mb": 64,
     "max_vram_mb": 6144, "memory_warning_mb": 5, "disk_ratio": 3.0, "max_disk_fraction": 0.8,
     "encoder_threads": 0, "decoder_threads": 0, "compute_threads": 0,
 }  # fmt: skip

@@ -17,6 +17,7 @@ Checkpoint example() {
   c.plan_hash = std::string(64, 'a');
   c.input = "a film.mkv";
   c.options = R"({"crf":18,"scale":2})";
+  c.memory = {3, 12, 4'000'000'000, 160 << 20};
   c.frames_total = 5'000'000'000;
   c.segments_total = 20'000;
   c.segments_done = 12;
@@ -49,23 +50,41 @@ TEST_CASE("a checkpoint survives the way through its text, and any altered byte 
     CHECK_THROWS_AS(checkpoint_from_json(text.substr(0, length), "p"), Error);
 }
 
-TEST_CASE("the text of version 2 is, to the byte, what earlier programs wrote") {
+TEST_CASE("the text of version 3 is, to the byte, what earlier programs wrote") {
   Checkpoint c = example();
   c.video.recent_pts = {-512, 0, 512};
   c.video.last_dts = 99;
   c.final_bytes = 4711;
-  CHECK(sha256(to_json(c)) == "0329f7cfe7ac7ca702a04e9187bf20c8d8d1970b864e94fcba8085d4076fe9e5");
+  CHECK(sha256(to_json(c)) == "227449144973c5339cea505990cba51f261147c07cbe908cb87bbf3eb353877e");
 }
 
 TEST_CASE("a checkpoint of another version is refused by its number") {
   std::string text = to_json(example());
-  const std::string here = "\"version\": 2";
+  const std::string here = "\"version\": 3";
   text.replace(text.find(here), here.size(), "\"version\": 7");
   try {
     checkpoint_from_json(text, "p");
     FAIL("it was read");
   } catch (const Error& error) {
     CHECK(std::string(error.what()).find("version 7") != std::string::npos);
+  }
+}
+
+TEST_CASE("a choice by memory that no plan can have made is refused") {
+  for (const auto& spoil : std::initializer_list<void (*)(MemoryChoice&)>{
+           [](MemoryChoice& m) { m.encoder_threads = 0; },
+           [](MemoryChoice& m) { m.encoder_threads = 129; },
+           [](MemoryChoice& m) { m.lookahead = -1; }, [](MemoryChoice& m) { m.lookahead = 1001; },
+           [](MemoryChoice& m) { m.rehearsal = std::size_t{1} << 41; },
+           [](MemoryChoice& m) { m.draft = ~std::size_t{0}; }}) {
+    Checkpoint c = example();
+    spoil(c.memory);
+    try {
+      checkpoint_from_json(to_json(c), "p");
+      FAIL("it was read");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::kResume);
+    }
   }
 }
 

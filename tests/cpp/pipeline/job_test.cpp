@@ -278,7 +278,7 @@ TEST_CASE("a stop reaches an encoder that is being drained") {
   JobConfig config = config_for(folder / "in.mp4", folder / "out.mp4");
   StopFlag stop;
   const std::unique_ptr<Enhancer> enhancer = make_nearest_enhancer(2);
-  const JobPlan plan = make_plan(config, *enhancer, {});
+  const JobPlan plan = make_plan(config, *enhancer, machine_facts(), {}, {});
   SegmentEncoder encoder(plan, 0, stop);
   Decoder decoder(config.input, plan.decoder);
   struct Kept final : PacketSink {

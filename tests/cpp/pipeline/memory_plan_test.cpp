@@ -1,55 +1,13 @@
 // How a limit of memory is shared out.
-#include "pipeline/memory_plan.h"
-
 #include <doctest/doctest.h>
 
 #include <random>
 
-#include "color/planes.h"
 #include "media/encoder_memory.h"
-#include "media/picture.h"
+#include "pipeline/memory_example.h"
 
 namespace streamvsr {
 namespace {
-
-constexpr std::size_t kMiB = std::size_t{1} << 20;
-
-// Purpose: a job of one size and codec, as plan_memory() wants it.
-struct Example {
-  ParametersPtr parameters{avcodec_parameters_alloc()};
-  MemoryNeeds needs;
-  EncoderSettings encoder;
-  int decoder_threads = 8;
-
-  Example(const int width, const int height, const std::string& codec, const std::string& preset) {
-    parameters->codec_id = AV_CODEC_ID_HEVC;
-    parameters->width = width;
-    parameters->height = height;
-    parameters->video_delay = 2;
-    needs.decoder = {parameters.get(), AV_PIX_FMT_YUV420P, width, height, false, false, 100'000};
-    needs.source_picture = planes_bytes(*plane_format(AV_PIX_FMT_YUV420P, width, height));
-    needs.enhanced_picture = planes_bytes(*plane_format(AV_PIX_FMT_YUV420P, 2 * width, 2 * height));
-    needs.batch = 4;
-    needs.fragment_frames = 25;
-    encoder.codec = codec;
-    encoder.preset = preset;
-    encoder.threads = 8;
-    encoder.width = 2 * width;
-    encoder.height = 2 * height;
-    encoder.format = AV_PIX_FMT_YUV420P;
-  }
-  MemoryPlan plan(const std::size_t megabytes) {
-    needs.limit = megabytes * kMiB;
-    return plan_memory(needs, encoder, decoder_threads);
-  }
-};
-
-// The number behind the last "max_memory_mb=" of a refusal.
-std::size_t asked_for(const Error& error) {
-  const std::string text = error.what();
-  const std::string key = "max_memory_mb=";
-  return std::stoul(text.substr(text.rfind(key) + key.size()));
-}
 
 TEST_CASE("with plenty of memory nothing is changed and the queues are full-sized") {
   Example e(640, 360, "h264", "medium");
