@@ -12,7 +12,7 @@ BUILD_PACKAGES=(
   libavformat-dev libavcodec-dev libavutil-dev libswscale-dev libavfilter-dev libzimg-dev
   nlohmann-json3-dev ffmpeg
 )
-TEST_PACKAGES=(doctest-dev clang libclang-rt-dev locales)
+TEST_PACKAGES=(doctest-dev clang libclang-rt-dev locales mkvtoolnix)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }

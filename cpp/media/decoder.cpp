@@ -12,9 +12,6 @@ namespace streamvsr {
 
 namespace {
 
-// Packets whose size is remembered while their frames are in the decoder; more would be a decoder
-// that never answers.
-constexpr std::size_t kRememberedPackets = 512;
 // Errors in a row after which a decoder is given up: it would never come to an end.
 constexpr int kMostErrors = 10'000;
 // How much earlier than wanted the seeks of resume() begin, one after the other, s: key frames of
@@ -41,10 +38,10 @@ void Decoder::open(const int threads) {
   codec_ = open_video_codec(*input_, threads, *codec_log_);
   input_->select_only(input_->video_index());
   parallel_ = decodes_in_parallel(*codec_);
+  picture_bytes_.emplace(*input_->stream(input_->video_index()).codecpar, settings_.field_packets);
   if (!strength_) strength_.emplace(codec_->codec_id, settings_.bits_per_pixel);
   packet_pending_ = flushed_ = drained_ = sought_ = false;
   return_errors_ = 0;
-  packet_bytes_.clear();
   held_.clear();
   put_back_.reset();
 }
@@ -66,8 +63,7 @@ bool Decoder::feed() {
   }
   const int result = avcodec_send_packet(codec_.get(), packet_.get());
   if (result == AVERROR(EAGAIN)) return true;  // frames first; the packet stays pending
-  if (packet_->pts != AV_NOPTS_VALUE) packet_bytes_[packet_->pts] = packet_->size;
-  while (packet_bytes_.size() > kRememberedPackets) packet_bytes_.erase(packet_bytes_.begin());
+  picture_bytes_->add(*packet_);
   packet_pending_ = false;
   if (result == AVERROR(ENOMEM)) throw std::bad_alloc();
   if (result < 0) ++return_errors_;
@@ -207,7 +203,14 @@ SourcePicture Decoder::finish(FramePtr frame) {
   const std::int64_t raw = frame->best_effort_timestamp;
   raw_pts_ = raw;
   std::int64_t duration = frame_duration(*frame);
-  if (duration <= 0) duration = settings_.nominal_duration;
+  // Of a picture in two packets, the frame has the first field's duration.
+  if (duration <= 0 || settings_.field_packets) duration = settings_.nominal_duration;
+  bool last = false;
+  if (settings_.last && raw != AV_NOPTS_VALUE && raw <= settings_.last->time) {
+    const std::int64_t left = settings_.last->time + settings_.last->duration - raw;
+    last = raw == settings_.last->time;
+    duration = last ? left : std::min(duration, left);
+  }
   std::int64_t pts = raw != AV_NOPTS_VALUE         ? raw + pts_offset_
                      : last_pts_ != AV_NOPTS_VALUE ? last_pts_ + duration
                                                    : 0;
@@ -221,11 +224,7 @@ SourcePicture Decoder::finish(FramePtr frame) {
   }
   last_pts_ = pts;
 
-  int bytes = 0;
-  if (const auto it = packet_bytes_.find(frame->pts); it != packet_bytes_.end()) {
-    bytes = it->second;
-    packet_bytes_.erase(it);
-  }
+  const int bytes = picture_bytes_->take(*frame);
   DroppedTags dropped = drop_impossible_tags(*frame);
   if (settings_.matrix != AVCOL_SPC_UNSPECIFIED &&
       !is_rgb(static_cast<AVPixelFormat>(frame->format))) {
@@ -238,6 +237,7 @@ SourcePicture Decoder::finish(FramePtr frame) {
   picture.duration = duration;
   picture.codec_strength = strength_->next(*frame, bytes);
   picture.pic_struct = pic_struct(*frame);
+  picture.last = last;
   if (settings_.format == AV_PIX_FMT_NONE)
     settings_.format = nearest_planar(static_cast<AVPixelFormat>(frame->format));
   if (settings_.width == 0) {

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,7 +14,9 @@
 #include "media/cropping.h"
 #include "media/deinterlacer.h"
 #include "media/input.h"
+#include "media/last_picture.h"
 #include "media/picture.h"
+#include "media/picture_bytes.h"
 
 namespace streamvsr {
 
@@ -27,6 +28,7 @@ struct SourcePicture {
   std::int64_t duration = 0;    // ticks; > 0
   float codec_strength = 0.0F;  // docs/network-format.md
   int pic_struct = 0;           // fields that are shown again: see telecine.h
+  bool last = false;            // of the film, as far as that is known before
 };
 
 // What becomes of interlaced frames.
@@ -47,6 +49,8 @@ struct DecoderSettings {
   std::optional<ColorDescription> color;
   double bits_per_pixel = 0.0;        // the stream's mean, for the codec strength
   std::int64_t nominal_duration = 1;  // ticks; used where the stream says nothing
+  std::optional<LastPicture> last;    // of the film; nothing: not known before
+  bool field_packets = false;         // some pictures come in two packets: see field_pairs.h
   std::size_t most_bytes = 0;         // that it may hold: see decoder_memory.h; 0: no limit
   std::size_t beside_bytes = 0;       // that the rest of the job takes at most
   AVColorSpace matrix =
@@ -159,7 +163,7 @@ class Decoder {
   std::unique_ptr<Deinterlacer> deinterlacer_;  // since the first interlaced frame
   FramePtr waiting_;                            // for the deinterlacer to drain
   bool drained_ = false;
-  std::map<std::int64_t, int> packet_bytes_;  // of packets in the decoder, by pts
+  std::optional<PictureBytes> picture_bytes_;
   std::int64_t delivered_ = 0;
   std::int64_t raw_pts_ = AV_NOPTS_VALUE;  // of the last frame handed out, before repairs
   struct Printed {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <vector>
 
 #include "media/matroska_finish.h"
 
@@ -93,6 +95,36 @@ void add_covers(const PartContext& context, AVFormatContext& muxer, const LogSin
   }
 }
 
+// Purpose: gives a track's packets durations, so that the track ends where its last packet's
+// presentation does. Thread-safety: none.
+//
+// Note [track's end]: a fragment does not say how long a track's last packet lasts, and FFmpeg's
+// demuxer fills in one tick where the time scale is below 1000. The muxer takes the latest
+// pts + duration for the end of the edit list and the last packet's duration for the last entry of
+// stts. Which packet is the last is not known while they are read; so each packet gets what it
+// would get as the last one. Earlier ones lose it again: their entries are the distances to the
+// next dts.
+class TrackEnd {
+ public:
+  // end: of the track's presentation, in ticks of the packets.
+  explicit TrackEnd(const std::int64_t end) : end_(end) {}
+
+  void set_duration(AVPacket& packet) {
+    if (first_pts_ == AV_NOPTS_VALUE) {
+      first_pts_ = packet.pts;
+      first_dts_ = packet.dts;
+    }
+    // stts adds up to the presentation's length, where the edit list allows it.
+    const std::int64_t rest = (end_ - first_pts_) - (packet.dts - first_dts_);
+    packet.duration = std::clamp<std::int64_t>(std::min(rest, end_ - packet.pts), 1,
+                                               std::numeric_limits<std::int32_t>::max());
+  }
+
+ private:
+  std::int64_t end_;
+  std::int64_t first_pts_ = AV_NOPTS_VALUE, first_dts_ = 0;
+};
+
 std::int64_t write_index(const PartContext& context, const PartState& state, const StopFlag& stop,
                          std::int64_t& index_at) {
   LogSink log;
@@ -105,6 +137,14 @@ std::int64_t write_index(const PartContext& context, const PartState& state, con
   avio_flush(io.context());
   index_at = io.position();
 
+  std::vector<TrackEnd> ends;
+  const std::size_t tracks =
+      std::min<std::size_t>({part->nb_streams, muxer->nb_streams, state.ends.size()});
+  for (std::size_t i = 0; i < tracks; ++i) {
+    const AVRational to = muxer->streams[i]->time_base;
+    ends.emplace_back(av_rescale_q(state.ends[i], part->streams[i]->time_base, to) -
+                      av_rescale_q(context.settings.clock.shift_us, AV_TIME_BASE_Q, to));
+  }
   const PacketPtr packet = make_packet();
   for (;;) {
     stop.check();
@@ -113,15 +153,14 @@ std::int64_t write_index(const PartContext& context, const PartState& state, con
     check(read, "read back", path, ErrorKind::kInternal, &log);
     if (packet->pos >= state.bytes) break;  // never into what is being written
     const auto index = static_cast<std::size_t>(packet->stream_index);
-    if (index >= muxer->nb_streams || index >= state.last_durations.size())
+    if (index >= ends.size())
       throw Error(ErrorKind::kInternal, "'" + path + "' has a track that was not written", path);
     const AVRational to = muxer->streams[index]->time_base;
     av_packet_rescale_ts(packet.get(), part->streams[packet->stream_index]->time_base, to);
     const std::int64_t shift = av_rescale_q(context.settings.clock.shift_us, AV_TIME_BASE_Q, to);
     packet->pts -= shift;
     packet->dts -= shift;
-    // A fragment does not say how long a track's last packet lasts.
-    if (packet->duration <= 0) packet->duration = state.last_durations[index];
+    ends[index].set_duration(*packet);
     const std::int64_t behind = packet->pos + packet->size;
     avio_seek(io.context(), packet->pos, SEEK_SET);
     check(av_write_frame(muxer.get(), packet.get()), "index", path, ErrorKind::kInternal, &log);

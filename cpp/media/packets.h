@@ -18,6 +18,7 @@ namespace streamvsr {
 struct OutPacket {
   PacketPtr packet;      // stream_index is the output's
   AVRational time_base;  // of packet's times
+  bool last = false;     // holds the film's last picture, as far as that is known before
 };
 
 // Sound of up to this long before the start, of which a source's edit list says that it is not to

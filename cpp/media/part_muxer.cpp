@@ -76,11 +76,13 @@ MuxerPtr make_muxer(const PartContext& context, FileIo& io, LogSink& log, const 
     }
     if (planned.action == StreamAction::kEnhance) {
       stream.time_base = settings.video_time_base;
-      stream.avg_frame_rate = settings.video_rate;
+      const AVRational mean_rate = mkv ? AVRational{0, 1} : settings.video_rate;
+      // Matroska writes it as the pictures' default duration: a mean would be wrong for each.
+      stream.avg_frame_rate = settings.nominal_rate.num > 0 ? settings.nominal_rate : mean_rate;
       // From it FFmpeg's muxer makes QuickTime's timecode track, which has no place in fragments.
       if (const std::string timecode = timecode_of(context.tags.stream(planned.input));
           !fragmented || mkv)
-        if (!timecode.empty() && (mkv || av_timecode_check_frame_rate(settings.video_rate) >= 0))
+        if (!timecode.empty() && (mkv || av_timecode_check_frame_rate(stream.avg_frame_rate) >= 0))
           av_dict_set(&stream.metadata, "timecode", timecode.c_str(), 0);
     } else if (stream.codecpar->codec_type == AVMEDIA_TYPE_VIDEO) {
       timescale = lcm_or(timescale, stream.time_base.den, timescale);

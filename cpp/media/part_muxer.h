@@ -14,6 +14,7 @@ struct PartSettings {
   Container container = Container::kMp4;
   AVRational video_time_base{1, 25};  // of the enhanced stream's packets
   AVRational video_rate{25, 1};       // mean
+  AVRational nominal_rate{0, 1};      // of the grid that the times lie on; 0/1: none
   Clock clock;
 };
 

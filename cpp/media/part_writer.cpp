@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "media/block_duration.h"
 #include "media/matroska_finish.h"
 
 namespace streamvsr {
@@ -155,9 +156,18 @@ void PartWriter::write_fragment(std::vector<OutPacket> packets) {
   if (!mkv() && !is_even(packets, video_output_))
     for (const OutPacket& out : packets)
       if (out.packet->stream_index == video_output_) shortened = out.packet.get();
+  const std::int64_t begin = io_->position();
+  std::int64_t last_ms = 0;  // the film's last picture lasts, where it is among these
   for (OutPacket& out : packets) {
     const auto index = static_cast<std::size_t>(out.packet->stream_index);
-    av_packet_rescale_ts(out.packet.get(), out.time_base, muxer_->streams[index]->time_base);
+    const AVRational base = muxer_->streams[index]->time_base;
+    const std::int64_t end =
+        av_rescale_q(out.packet->pts + out.packet->duration, out.time_base, base);
+    av_packet_rescale_ts(out.packet.get(), out.time_base, base);
+    if (out.last && mkv()) {
+      out.packet->duration = last_ms = std::max<std::int64_t>(1, end - out.packet->pts);
+      reserve_block_duration(*out.packet);
+    }
     state_.last_durations[index] = out.packet->duration;
     state_.ends[index] = std::max(state_.ends[index], out.packet->pts + out.packet->duration);
     if (out.packet.get() == shortened) out.packet->duration = 1;
@@ -166,6 +176,8 @@ void PartWriter::write_fragment(std::vector<OutPacket> packets) {
   }
   flush();
   if (first && !mkv()) flush();  // with delay_moov the first flush writes the header alone
+  // Without a place for it, the track's default duration or its tag has to do.
+  if (last_ms > 0) write_block_duration(context_.file, begin, io_->position(), last_ms);
 }
 
 PartState PartWriter::state() const {

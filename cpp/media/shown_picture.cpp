@@ -71,7 +71,7 @@ class SoughtReader {
   bool refused_ = false;
   std::unique_ptr<Deinterlacer> deinterlacer_;  // since the first interlaced frame
   StrengthMeter strength_;
-  std::map<std::int64_t, int> packet_bytes_;  // of packets in the decoder, by pts
+  PictureBytes picture_bytes_;
 };
 
 SoughtReader::SoughtReader(const std::string& path, const DecoderSettings& settings,
@@ -80,7 +80,8 @@ SoughtReader::SoughtReader(const std::string& path, const DecoderSettings& setti
       stop_(stop),
       input_(path),
       codec_(open_video_codec(input_, settings.threads, log_)),
-      strength_(codec_->codec_id, settings.bits_per_pixel) {
+      strength_(codec_->codec_id, settings.bits_per_pixel),
+      picture_bytes_(*input_.stream(input_.video_index()).codecpar, settings.field_packets) {
   input_.select_only(input_.video_index());
 }
 
@@ -92,7 +93,7 @@ bool SoughtReader::feed() {
   }
   const int result = avcodec_send_packet(codec_.get(), packet_.get());
   if (result == AVERROR(EAGAIN)) return true;  // frames first; the packet stays pending
-  if (packet_->pts != AV_NOPTS_VALUE) packet_bytes_[packet_->pts] = packet_->size;
+  picture_bytes_.add(*packet_);
   pending_ = false;
   refused_ = refused_ || result < 0;
   return true;
@@ -133,12 +134,7 @@ FramePtr SoughtReader::next_progressive() {
 }
 
 float SoughtReader::strength_of(const AVFrame& frame) {
-  int bytes = 0;
-  if (const auto it = packet_bytes_.find(frame.pts); it != packet_bytes_.end()) {
-    bytes = it->second;
-    packet_bytes_.erase(it);
-  }
-  return strength_.next(frame, bytes);
+  return strength_.next(frame, picture_bytes_.take(frame));
 }
 
 std::int64_t SoughtReader::end_of(const AVFrame& frame) const {

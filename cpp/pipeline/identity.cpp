@@ -72,10 +72,15 @@ std::string plan_hash(const JobPlan& plan) {
   nlohmann::json streams = nlohmann::json::array();
   for (const PlannedStream& s : plan.streams.streams)
     streams.push_back({s.input, s.output, static_cast<int>(s.action), fingerprint(s.parameters)});
+  nlohmann::json last_picture;
+  if (const auto& last = plan.decoder.last) last_picture = {last->time, last->duration};
   const nlohmann::json everything = {{"time_base", ratio(e.time_base)},
                                      {"frame_rate", ratio(e.frame_rate)},
                                      {"source_format", static_cast<int>(plan.decoder.format)},
                                      {"bits_per_pixel", plan.decoder.bits_per_pixel},
+                                     {"nominal_rate", ratio(plan.part.nominal_rate)},
+                                     {"last_picture", last_picture},
+                                     {"field_packets", plan.decoder.field_packets},
                                      {"origin", plan.part.clock.origin_us},
                                      {"shift", plan.part.clock.shift_us},
                                      {"fragment_frames", plan.fragment_frames},

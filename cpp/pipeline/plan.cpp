@@ -295,6 +295,12 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Machi
     plan.warnings.push_back(
         "the rotation of the picture cannot be written to mkv by this FFmpeg: choose mp4 or mov to "
         "keep it, or have it applied (rotation=\"apply\")");
+  if (const std::int64_t merged = index.merged_by({1, 1000}, stream.time_base);
+      plan.container == Container::kMkv && index.unique_times && merged > 0)
+    plan.warnings.push_back("mkv keeps times in whole milliseconds: " + std::to_string(merged) +
+                            " of the " + std::to_string(plan.frames) +
+                            " pictures get the time of the picture before; choose mp4 or mov to "
+                            "keep their times");
   plan.warnings.insert(plan.warnings.end(), plan.streams.warnings.begin(),
                        plan.streams.warnings.end());
   for (const PlannedStream& planned : plan.streams.streams)
@@ -304,6 +310,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Machi
   plan.part.container = plan.container;
   plan.part.video_time_base = {1, stream.time_base.den};
   plan.part.video_rate = plan.frame_rate;
+  plan.part.nominal_rate = index.nominal_rate(stream);
   plan.part.clock = make_clock(input, index, plan.container, plan.reorder_depth, plan.frame_rate);
 
   plan.segment_ends =

@@ -152,6 +152,8 @@ Reading plan_reading(const Input& input, const PlanningTick& tick, const StopFla
   plan.frame_rate = mean_rate(index, stream);
   plan.decoder.threads = plan.config.decoder_threads;
   plan.decoder.unique_times = index.unique_times;
+  plan.decoder.last = index.last;
+  plan.decoder.field_packets = index.field_packets;
   plan.decoder.nominal_duration =
       std::max<std::int64_t>(1, av_rescale_q(1, av_inv_q(plan.frame_rate), stream.time_base));
   const ContainerCropping shown = container_cropping(input);

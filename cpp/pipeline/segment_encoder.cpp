@@ -58,7 +58,7 @@ SegmentEncoder::Waiting SegmentEncoder::prepared(SourcePicture picture) {
   frame->chroma_location = plan_.encoder.chroma_location;
   frame->sample_aspect_ratio = plan_.encoder.sample_aspect_ratio;
   mark_plain_frame(*frame);
-  return {std::move(frame), picture.duration * ticks, picture.pic_struct};
+  return {std::move(frame), picture.duration * ticks, picture.pic_struct, picture.last};
 }
 
 void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment, PacketSink& out) {
@@ -89,6 +89,7 @@ void SegmentEncoder::feed(Waiting picture, const bool last_in_segment, PacketSin
   if (!first_pts_) first_pts_ = pts;
   pts_.push_back(pts);
   told_[pts] = {picture.duration, picture.pic_struct};
+  if (picture.last) last_pts_ = pts;
   if (rate_) {
     places_.emplace(pts, static_cast<std::size_t>(segment_.frames++));
     if (rate_curve(plan_.encoder.codec)->steerable) encoder_->set_crf(rate_->crf());
@@ -213,11 +214,16 @@ void SegmentEncoder::receive(PacketSink& out) {
     packet->stream_index = video_output_;
     packet->pos = -1;
     if (!rate_) {
-      out.push_back({std::move(packet), plan_.part.video_time_base});
+      hand_out(std::move(packet), out);
       continue;
     }
     hold(std::move(packet));
   }
+}
+
+void SegmentEncoder::hand_out(PacketPtr packet, PacketSink& out) const {
+  const bool last = last_pts_ != AV_NOPTS_VALUE && packet->pts == last_pts_;
+  out.push_back({std::move(packet), plan_.part.video_time_base, last});
 }
 
 SegmentShare SegmentEncoder::share_from(const std::int64_t frame) const {
@@ -263,7 +269,7 @@ void SegmentEncoder::end_budget(const std::int64_t share, PacketSink& out) {
   segment_.bound = rate_->bound();
   if (held_bytes_ > share || draft_) encode_again(share);
   segment_.bytes = held_bytes_;
-  for (PacketPtr& packet : held_) out.push_back({std::move(packet), plan_.part.video_time_base});
+  for (PacketPtr& packet : held_) hand_out(std::move(packet), out);
   ended_ = segment_;
   held_.clear();
   held_bytes_ = 0;

@@ -98,6 +98,7 @@ class SegmentEncoder {
     FramePtr frame;
     std::int64_t duration = 0;
     int pic_struct = 0;
+    bool last = false;
   };
   // What a packet is told of its picture.
   struct Told {
@@ -115,6 +116,7 @@ class SegmentEncoder {
   void drain(PacketSink& out);
   void receive(PacketSink& out);
   void hold(PacketPtr packet);
+  void hand_out(PacketPtr packet, PacketSink& out) const;
   void begin_budget();
   void end_budget(std::int64_t share, PacketSink& out);
   void encode_again(std::int64_t share);
@@ -135,7 +137,8 @@ class SegmentEncoder {
   std::int64_t packets_ = 0;      // handed out, of the whole film
   std::optional<std::int64_t> first_pts_;
   std::int64_t last_dts_;
-  std::map<std::int64_t, Told> told_;  // of frames in the encoder, by pts
+  std::map<std::int64_t, Told> told_;       // of frames in the encoder, by pts
+  std::int64_t last_pts_ = AV_NOPTS_VALUE;  // of the film's last picture, once it was fed
 
   // Under a disk budget, of the open segment:
   std::optional<RateControl> rate_;
