@@ -32,7 +32,8 @@ PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& strea
     const bool copied = planned.action == StreamAction::kCopy;
     const bool converted =
         planned.action == StreamAction::kToMovText || planned.action == StreamAction::kToSubRip;
-    if (!copied && !converted) continue;
+    const bool unpacked = planned.action == StreamAction::kToPcm;
+    if (!copied && !converted && !unpacked) continue;
     const AVStream& from = input.stream(planned.input);
     Stream stream;
     stream.planned = planned;
@@ -45,6 +46,7 @@ PacketSource::PacketSource(Input& input, const std::vector<PlannedStream>& strea
           planned.action == StreamAction::kToSubRip ? AV_CODEC_ID_SUBRIP : AV_CODEC_ID_MOV_TEXT);
       stream.base = {1, 1000};
     }
+    if (unpacked) stream.pcm = std::make_unique<PcmConverter>(from, *planned.parameters);
     if (copied && lacks_aac_header(*from.codecpar))
       stream.adts = std::make_unique<AdtsFilter>(from);
     if (container == Container::kMkv)
@@ -81,10 +83,17 @@ bool PacketSource::read_one() {
     packet = stream.converter->convert(*packet_);
     if (!packet) return true;
   } else {
-    packet = make_packet();
-    av_packet_move_ref(packet.get(), packet_.get());
-    // A damaged one is left out.
-    if (stream.adts && !stream.adts->run(*packet)) return true;
+    if (stream.pcm) {
+      packet = stream.pcm->convert(*packet_);
+    } else {
+      packet = make_packet();
+      av_packet_move_ref(packet.get(), packet_.get());
+      if (stream.adts && !stream.adts->run(*packet)) packet.reset();
+    }
+    if (!packet) {
+      ++left_out_;
+      return true;
+    }
     if (packet->dts == AV_NOPTS_VALUE) packet->dts = packet->pts;
   }
   if (!stream.converter) av_packet_rescale_ts(packet.get(), from, stream.base);

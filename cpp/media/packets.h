@@ -8,6 +8,7 @@
 
 #include "base/stop.h"
 #include "media/adts.h"
+#include "media/pcm.h"
 #include "media/streams.h"
 #include "media/subtitles.h"
 
@@ -73,6 +74,9 @@ class PacketSource {
   // Appends the first packet of every stream that MP4's header describes from it (AC-3, E-AC-3).
   void pull_first_audio(std::vector<OutPacket>& out);
 
+  // Packets of sound that were damaged, or unlike the others of their stream, and are left out.
+  std::int64_t left_out() const { return left_out_; }
+
   std::int64_t bytes_read() const { return beside_bytes_ + input_.format().pb->bytes_read; }
 
   // The most bytes of packets read and not yet due.
@@ -84,6 +88,7 @@ class PacketSource {
     AVRational base{0, 1};  // of its outgoing packets
     bool dense = false;     // audio or video: waits for its packets
     std::unique_ptr<SubtitleConverter> converter;
+    std::unique_ptr<PcmConverter> pcm;
     std::int64_t delay = 0;  // ticks: matroska_delay()
     bool timed_text =
         false;  // MP4's: gaps are samples too, see Note [timed text] in part_muxer.cpp
@@ -125,6 +130,7 @@ class PacketSource {
   std::size_t place_ = 0;              // bytes of packets read
   std::int64_t beside_bytes_ = 0;      // of the file, read by other demuxers
   bool ended_ = false;
+  std::int64_t left_out_ = 0;
 };
 
 }  // namespace streamvsr

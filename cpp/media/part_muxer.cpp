@@ -101,6 +101,7 @@ MuxerPtr make_muxer(const PartContext& context, FileIo& io, LogSink& log, const 
                   "frag_custom+empty_moov+delay_moov+default_base_moof+frag_discont+skip_trailer");
       options.set("use_editlist", "0");
     } else {
+      set_tag_form(options, settings.tags);
       // Start offsets are written in it: fine enough for a video tick and an audio sample.
       options.set("movie_timescale",
                   std::to_string(lcm_or(movie_timescale, timescale, movie_timescale)));

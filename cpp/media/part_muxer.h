@@ -16,6 +16,7 @@ struct PartSettings {
   AVRational video_rate{25, 1};       // mean
   AVRational nominal_rate{0, 1};      // of the grid that the times lie on; 0/1: none
   Clock clock;
+  TagForm tags = TagForm::kUsual;
 };
 
 // What a `.part` is made from; everything outlives whoever holds this.

@@ -54,6 +54,7 @@ void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream&
         par.codec_tag = MKTAG('h', 'v', 'c', '1');
       break;
     case StreamAction::kCopy:
+    case StreamAction::kToPcm:
       to->sample_aspect_ratio = from.sample_aspect_ratio;
       to->avg_frame_rate = from.avg_frame_rate;
       copy_stream_side_data(from, *to);

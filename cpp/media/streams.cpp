@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "media/editions.h"
+#include "media/pcm.h"
 #include "media/tags.h"
 
 namespace streamvsr {
@@ -200,9 +201,19 @@ StreamPlan plan_streams(const Input& input, const Container container,
         }
         break;
       case AVMEDIA_TYPE_AUDIO:
-        if (!holds(container, codec)) {
+        if (!holds(container, codec) && is_packed_pcm(codec)) {
+          planned.parameters = plain_pcm(input, i);
+          if (!planned.parameters) {
+            plan.warnings.push_back(stream_name(stream) +
+                                    " cannot be decoded by this FFmpeg: left out");
+            continue;
+          }
+          planned.action = StreamAction::kToPcm;
+        }
+        if (const AVCodecID kept = parameters_of(input, planned).codec_id;
+            !holds(container, kept)) {
           plan.warnings.push_back(stream_name(stream) + in + ": left out" +
-                                  (holds(Container::kMkv, codec) ? "; mkv holds it" : ""));
+                                  (holds(Container::kMkv, kept) ? "; mkv holds it" : ""));
           continue;
         }
         break;
@@ -271,14 +282,6 @@ StreamPlan plan_streams(const Input& input, const Container container,
     plan.streams.push_back(cover);
   }
   for (std::string& sentence : lost_chapters(input)) plan.warnings.push_back(std::move(sentence));
-  if (container != Container::kMkv) {
-    std::string lost;
-    for (const auto& [key, value] : to_map(input.format().metadata))
-      if (!is_stale_tag(key) && !is_brand(key) && !mp4_keeps(key))
-        lost += (lost.empty() ? "" : ", ") + key;
-    if (!lost.empty())
-      plan.warnings.push_back("the tags " + lost + in + ": left out; mkv holds them");
-  }
   return plan;
 }
 

@@ -7,6 +7,7 @@
 #include "media/codec_parameters.h"
 #include "media/input.h"
 #include "media/light.h"
+#include "media/tags.h"
 
 namespace streamvsr {
 
@@ -27,6 +28,7 @@ std::string stream_name(const AVStream& stream);
 enum class StreamAction {
   kEnhance,     // the one video stream that is decoded, enhanced and encoded
   kCopy,        // packets as they are
+  kToPcm,       // packed PCM for containers that hold plain PCM alone
   kToMovText,   // text subtitles for MP4 and MOV
   kToSubRip,    // MP4's timed text for Matroska
   kCover,       // a cover picture: an attachment in Matroska, metadata in MP4
@@ -40,7 +42,8 @@ struct PlannedStream {
   StreamAction action = StreamAction::kCopy;
   LightMetadata light;   // of kEnhance
   bool upright = false;  // of kEnhance: its pictures are turned as the source says they should be
-  SharedParameters parameters;  // of kCopy, where the source's demuxer does not know them all
+  SharedParameters
+      parameters;  // of kToPcm; of kCopy, where the source's demuxer does not know them
 };
 
 // The parameters of a copied stream's packets in the output.

@@ -1,6 +1,6 @@
 #include "media/tags.h"
 
-#include <set>
+#include <algorithm>
 #include <utility>
 
 namespace streamvsr {
@@ -15,21 +15,16 @@ bool is_brand(const std::string& key) {
   return key == "major_brand" || key == "minor_version" || key == "compatible_brands";
 }
 
-bool mp4_keeps(const std::string& key) {
-  static const std::set<std::string> kept = {"title",         "artist",
-                                             "album_artist",  "composer",
-                                             "album",         "date",
-                                             "comment",       "genre",
-                                             "copyright",     "grouping",
-                                             "lyrics",        "description",
-                                             "synopsis",      "show",
-                                             "episode_id",    "network",
-                                             "keywords",      "episode_sort",
-                                             "media_type",    "hd_video",
-                                             "compilation",   "season_number",
-                                             "creation_time", "track",
-                                             "disc",          "gapless_playback"};
-  return kept.count(key) > 0;
+void set_tag_form(Dictionary& options, const TagForm form) {
+  if (form == TagForm::kKeys) options.set("movflags", "use_metadata_tags");
+}
+
+std::string plain_tag_name(std::string key) {
+  std::transform(key.begin(), key.end(), key.begin(), [](const char c) {
+    if (c == ' ') return '_';
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return key;
 }
 
 std::string quicktime_language(const std::string& code) {

@@ -83,6 +83,7 @@ std::string plan_hash(const JobPlan& plan) {
                                      {"field_packets", plan.decoder.field_packets},
                                      {"origin", plan.part.clock.origin_us},
                                      {"shift", plan.part.clock.shift_us},
+                                     {"tags", static_cast<int>(plan.part.tags)},
                                      {"fragment_frames", plan.fragment_frames},
                                      {"segment_frames", plan.segment_frames},
                                      {"segment_ends", plan.segment_ends},

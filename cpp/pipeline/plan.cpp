@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/numbers.h"
 #include "color/convert.h"
+#include "media/kept.h"
 #include "pipeline/plan_picture.h"
 #include "pipeline/remains.h"
 #include "pipeline/share_memory.h"
@@ -289,12 +290,11 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Machi
     if (planned.action != StreamAction::kEnhance) continue;
     planned.light = plan.encoder.light;
     planned.upright = !plan.decoder.orientation.upright();
+    KeptDescription kept = find_kept(input, planned, plan.container);
+    plan.part.tags = kept.tags;
+    plan.streams.warnings.insert(plan.streams.warnings.end(), kept.warnings.begin(),
+                                 kept.warnings.end());
   }
-  if (plan.container == Container::kMkv && plan.decoder.orientation.upright() &&
-      stream_rotation(stream) != 0.0)
-    plan.warnings.push_back(
-        "the rotation of the picture cannot be written to mkv by this FFmpeg: choose mp4 or mov to "
-        "keep it, or have it applied (rotation=\"apply\")");
   if (const std::int64_t merged = index.merged_by({1, 1000}, stream.time_base);
       plan.container == Container::kMkv && index.unique_times && merged > 0)
     plan.warnings.push_back("mkv keeps times in whole milliseconds: " + std::to_string(merged) +

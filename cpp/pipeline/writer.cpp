@@ -117,9 +117,15 @@ class Writer final : private PacketSink {
  private:
   // The pictures' damage is R's to tell.
   void note_damage() {
-    if (plan_.copied_streams.empty() || input_.damage().empty()) return;
-    const std::string what = "the streams beside the video break off (FFmpeg: " + input_.damage() +
-                             "); what could be read of them is there";
+    std::string what;
+    if (packets_.left_out() > 0)
+      what = std::to_string(packets_.left_out()) +
+             " packets of sound are damaged or unlike the others of their stream: left out";
+    if (!plan_.copied_streams.empty() && !input_.damage().empty())
+      what += (what.empty() ? "" : "; ") +
+              ("the streams beside the video break off (FFmpeg: " + input_.damage() +
+               "); what could be read of them is there");
+    if (what.empty()) return;
     if (plan_.config.strict)
       throw Error(ErrorKind::kDamaged, "'" + plan_.config.input + "': " + what, plan_.config.input);
     shared_.warn(what);

@@ -102,3 +102,53 @@ def _late(path: Path, codec: str) -> None:
         kept.append(packet)
     assert started
     path.write_bytes(b"".join(kept))
+
+
+# Sound that fills all bits: noise in floating point, rounded once.
+_NOISE = "anoisesrc=r=48000:a=0.9:seed=7"
+
+
+@source("bluray-24.m2ts")
+def bluray_24(path: Path) -> None:
+    """Blu-ray's PCM, 24 bits, six channels."""
+    _film(path, "-af", "aformat=s32:channel_layouts=5.1", "-c:a", "pcm_bluray",
+          "-mpegts_m2ts_mode", "1", sound=_NOISE)  # fmt: skip
+
+
+@source("bluray-16.m2ts")
+def bluray_16(path: Path) -> None:
+    _film(path, "-af", "aformat=s16:channel_layouts=stereo", "-c:a", "pcm_bluray",
+          "-mpegts_m2ts_mode", "1", sound=_NOISE)  # fmt: skip
+
+
+@source("dvd-16.vob")
+def dvd_16(path: Path) -> None:
+    """DVD's PCM in a programme stream."""
+    _film(path, "-c:v", "mpeg2video", "-bf", "0", "-af", "aformat=s16:channel_layouts=stereo",
+          "-c:a", "pcm_dvd", "-f", "vob", sound=_NOISE)  # fmt: skip
+
+
+@source("dvd-24.vob")
+def dvd_24(path: Path) -> None:
+    """Packets that end within a group of samples."""
+    _film(path, "-c:v", "mpeg2video", "-bf", "0", "-af", "aformat=s32:channel_layouts=stereo",
+          "-c:a", "pcm_dvd", "-f", "vob", sound=_NOISE)  # fmt: skip
+
+
+@source("s302m-16.ts")
+def s302m_16(path: Path) -> None:
+    """Studio sound, SMPTE 302M."""
+    _film(path, "-af", "aformat=s16:channel_layouts=stereo", "-c:a", "s302m", "-strict", "-2",
+          sound=_NOISE)  # fmt: skip
+
+
+@source("s302m-24.ts")
+def s302m_24(path: Path) -> None:
+    _film(path, "-af", "aformat=s32:channel_layouts=stereo", "-c:a", "s302m", "-strict", "-2",
+          sound=_NOISE)  # fmt: skip
+
+
+@source("float-be.mov")
+def float_be(path: Path) -> None:
+    """QuickTime's big-endian floating point, which Matroska has no place for."""
+    _film(path, "-c:a", "pcm_f32be", sound=_NOISE)
