@@ -238,6 +238,7 @@ SourcePicture Decoder::finish(FramePtr frame) {
   picture.codec_strength = strength_->next(*frame, bytes);
   picture.pic_struct = pic_struct(*frame);
   picture.last = last;
+  picture.messages = messages_of(*frame);
   if (settings_.format == AV_PIX_FMT_NONE)
     settings_.format = nearest_planar(static_cast<AVPixelFormat>(frame->format));
   if (settings_.width == 0) {

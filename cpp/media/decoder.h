@@ -15,6 +15,7 @@
 #include "media/deinterlacer.h"
 #include "media/input.h"
 #include "media/last_picture.h"
+#include "media/messages.h"
 #include "media/picture.h"
 #include "media/picture_bytes.h"
 
@@ -29,6 +30,7 @@ struct SourcePicture {
   float codec_strength = 0.0F;  // docs/network-format.md
   int pic_struct = 0;           // fields that are shown again: see telecine.h
   bool last = false;            // of the film, as far as that is known before
+  PictureMessages messages;
 };
 
 // What becomes of interlaced frames.

@@ -106,4 +106,20 @@ std::vector<std::string> dynamic_light(const AVStream& stream, const AVFrame& fi
   return names;
 }
 
+int dolby_vision_alone(const AVStream& stream, const AVFrame& first) {
+  constexpr int kAlone = 5;
+  const std::span<const std::uint8_t> told = stream_side_data(stream, AV_PKT_DATA_DOVI_CONF);
+  if (told.size() >= sizeof(AVDOVIDecoderConfigurationRecord)) {
+    AVDOVIDecoderConfigurationRecord record;
+    std::memcpy(&record, told.data(), sizeof record);
+    return record.dv_profile == kAlone ? kAlone : 0;
+  }
+  const AVFrameSideData* const data = av_frame_get_side_data(&first, AV_FRAME_DATA_DOVI_METADATA);
+  if (data == nullptr || data->size < sizeof(AVDOVIMetadata)) return 0;
+  // As FFmpeg guesses it: of the profiles without a compatible layer only 5 has full range.
+  const AVDOVIRpuDataHeader* const header =
+      av_dovi_get_header(reinterpret_cast<const AVDOVIMetadata*>(data->data));
+  return header->vdr_rpu_profile == 0 && header->bl_video_full_range_flag != 0 ? kAlone : 0;
+}
+
 }  // namespace streamvsr

@@ -29,6 +29,10 @@ void add_light(AVStream& stream, const LightMetadata& light);
 // colons; empty where there is nothing to tell.
 std::string light_parameters(const std::string& codec, const LightMetadata& light);
 
+// The Dolby Vision profile of a film none of whose layers shows right colours without Dolby's own
+// metadata (profile 5); 0 without one.
+int dolby_vision_alone(const AVStream& stream, const AVFrame& first);
+
 // Metadata that changes from picture to picture and fits the source's pictures alone, by the names
 // that people know; what an output must leave out.
 std::vector<std::string> dynamic_light(const AVStream& stream, const AVFrame& first);

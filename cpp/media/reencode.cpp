@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "media/messages.h"
 #include "media/picture.h"
 
 namespace streamvsr {
@@ -79,7 +80,7 @@ std::vector<PacketPtr> reencode(const std::span<const PacketPtr> packets,
       if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
       check(result, "read again", decoder->codec->name, ErrorKind::kInternal, &log);
       mark_plain_frame(*frame);
-      av_frame_remove_side_data(frame.get(), AV_FRAME_DATA_SEI_UNREGISTERED);
+      drop_messages(*frame);
       encoder.send(softener ? softener->run(*frame).get() : frame.get());
       av_frame_unref(frame.get());
       encoder.receive_all(out);

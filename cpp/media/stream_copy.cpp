@@ -50,6 +50,8 @@ void add_stream(AVFormatContext& muxer, const Input& input, const PlannedStream&
       to->sample_aspect_ratio = encoded.sample_aspect_ratio;
       copy_picture_side_data(from, *to, planned.upright);
       add_light(*to, planned.light);
+      if (!planned.stereo.empty() && stream_side_data(from, AV_PKT_DATA_STEREO3D).empty())
+        add_stream_side_data(*to, AV_PKT_DATA_STEREO3D, planned.stereo);
       if (container != Container::kMkv && par.codec_id == AV_CODEC_ID_HEVC)
         par.codec_tag = MKTAG('h', 'v', 'c', '1');
       break;

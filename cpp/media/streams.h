@@ -40,7 +40,8 @@ struct PlannedStream {
   int output =
       0;  // index in the output's .part; covers of MP4, which join at the finish, come last
   StreamAction action = StreamAction::kCopy;
-  LightMetadata light;   // of kEnhance
+  LightMetadata light;               // of kEnhance
+  std::vector<std::uint8_t> stereo;  // an AVStereo3D that only the pictures tell; of kEnhance
   bool upright = false;  // of kEnhance: its pictures are turned as the source says they should be
   SharedParameters
       parameters;  // of kToPcm; of kCopy, where the source's demuxer does not know them

@@ -14,6 +14,7 @@
 #include "base/numbers.h"
 #include "color/convert.h"
 #include "media/kept.h"
+#include "pipeline/plan_messages.h"
 #include "pipeline/plan_picture.h"
 #include "pipeline/remains.h"
 #include "pipeline/share_memory.h"
@@ -281,6 +282,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Machi
                       plan.encoder.codec, plan.encoder.preset, config.disk_ratio > 0.0});
   share_memory(config, index, input, reading.first, enhancer, {machine, kept}, plan);
   plan_telecine(input, plan);
+  plan_messages(input, reading.first, plan);
   const Encoder trial(plan.encoder);
   plan.reorder_depth = trial.reorder_depth();
   plan.encoded = trial.parameters();
@@ -289,6 +291,7 @@ JobPlan make_plan(const JobConfig& config, const Enhancer& enhancer, const Machi
   for (PlannedStream& planned : plan.streams.streams) {
     if (planned.action != StreamAction::kEnhance) continue;
     planned.light = plan.encoder.light;
+    planned.stereo = plan.stereo;
     planned.upright = !plan.decoder.orientation.upright();
     KeptDescription kept = find_kept(input, planned, plan.container);
     plan.part.tags = kept.tags;

@@ -78,6 +78,8 @@ struct JobPlan {
   PlaneFormat enhanced_format;                 // of enhanced pictures
   PlaneFormat output_format;                   // of encoded pictures
   ColorDescription color;                      // of all three
+  std::optional<FramePacking> packing;         // of two views, where the video can tell it
+  std::vector<std::uint8_t> stereo;            // an AVStereo3D for the container; empty: none
   AVRational time_base{1, 25};                 // of the enhanced stream's times in the source
   AVRational frame_rate{25, 1};                // mean
   std::int64_t frames = 0;                     // estimate: packets that should give a picture

@@ -127,6 +127,11 @@ void describe_source(const Input& input, const Decoder& decoder, const Container
     plan.warnings.push_back("the source's " + joined(lost) +
                             " metadata changes from picture to picture and fits none but the "
                             "source's: left out; what holds for the whole film is kept");
+  if (const int profile = dolby_vision_alone(stream, first); profile > 0)
+    plan.warnings.push_back("the source is Dolby Vision of profile " + std::to_string(profile) +
+                            ", whose pictures show right colours only with the metadata that is "
+                            "left out: the output's colours will be wrong; use a source of HDR10, "
+                            "HLG or Dolby Vision of profile 7 or 8");
   const AVRational sar = shown.aspect.value_or(
       stream.sample_aspect_ratio.num > 0 ? stream.sample_aspect_ratio : first.sample_aspect_ratio);
   if (sar.num > 0 && sar.den > 0)

@@ -58,7 +58,8 @@ SegmentEncoder::Waiting SegmentEncoder::prepared(SourcePicture picture) {
   frame->chroma_location = plan_.encoder.chroma_location;
   frame->sample_aspect_ratio = plan_.encoder.sample_aspect_ratio;
   mark_plain_frame(*frame);
-  return {std::move(frame), picture.duration * ticks, picture.pic_struct, picture.last};
+  return {std::move(frame), picture.duration * ticks, picture.pic_struct, picture.last,
+          std::move(picture.messages)};
 }
 
 void SegmentEncoder::encode(SourcePicture picture, const bool last_in_segment, PacketSink& out) {
@@ -88,7 +89,7 @@ void SegmentEncoder::feed(Waiting picture, const bool last_in_segment, PacketSin
   const std::int64_t pts = picture.frame->pts;
   if (!first_pts_) first_pts_ = pts;
   pts_.push_back(pts);
-  told_[pts] = {picture.duration, picture.pic_struct};
+  told_[pts] = {picture.duration, picture.pic_struct, std::move(picture.messages)};
   if (picture.last) last_pts_ = pts;
   if (rate_) {
     places_.emplace(pts, static_cast<std::size_t>(segment_.frames++));
@@ -207,16 +208,20 @@ void SegmentEncoder::receive(PacketSink& out) {
     if (packet->pts < packet->dts)
       throw Error(ErrorKind::kInternal, "the encoder reorders frames further than it said");
     const auto found = told_.find(packet->pts);
-    const Told told = found != told_.end() ? found->second : Told{nominal_duration()};
+    Told told = found != told_.end() ? std::move(found->second) : Told{nominal_duration(), 0, {}};
     if (found != told_.end()) told_.erase(found);
     packet->duration = told.duration;
     if (told.pic_struct != 0 && plan_.encoder.pic_struct) set_pic_struct(*packet, told.pic_struct);
+    const std::int64_t grown =
+        insert_messages(*packet, plan_.encoder.codec, told.messages, plan_.packing);
     packet->stream_index = video_output_;
     packet->pos = -1;
     if (!rate_) {
       hand_out(std::move(packet), out);
       continue;
     }
+    message_bytes_ += grown;
+    if (!told.messages.empty()) messages_[packet->pts] = std::move(told.messages);
     hold(std::move(packet));
   }
 }
@@ -272,7 +277,8 @@ void SegmentEncoder::end_budget(const std::int64_t share, PacketSink& out) {
   for (PacketPtr& packet : held_) hand_out(std::move(packet), out);
   ended_ = segment_;
   held_.clear();
-  held_bytes_ = 0;
+  held_bytes_ = message_bytes_ = 0;
+  messages_.clear();
   draft_.reset();
   places_.clear();
   rate_.reset();
@@ -300,8 +306,8 @@ bool SegmentEncoder::search_crf(const std::int64_t share, const int soften) {
   const double least = meant_crf(meant.codec, meant.crf);
   const double finest = draft_ || soften > 1 ? least : segment_.crf;
   const double spread = rate_->crf_spread();
-  SizeSearch search(*rate_curve(meant.codec), rate_->halved_by(), share, finest,
-                    {segment_.crf, held_bytes_, soften == 1 && spread == 0.0});
+  SizeSearch search(*rate_curve(meant.codec), rate_->halved_by(), share - message_bytes_, finest,
+                    {segment_.crf, held_bytes_ - message_bytes_, soften == 1 && spread == 0.0});
   if (soften == 1 && !(draft_ && spread > kMostSpread)) search.begin_found();
   EncoderSettings settings = meant;
   std::vector<PacketPtr> kept;
@@ -336,6 +342,11 @@ void SegmentEncoder::replace(std::vector<PacketPtr> packets) {
     if (plan_.encoder.pic_struct) copy_pic_struct(*same->second, *packet);
     packet->stream_index = video_output_;
     packet->pos = -1;
+  }
+  for (const PacketPtr& packet : packets) {
+    const auto found = messages_.find(packet->pts);
+    insert_messages(*packet, plan_.encoder.codec,
+                    found != messages_.end() ? found->second : PictureMessages{}, plan_.packing);
   }
   held_ = std::move(packets);
   held_bytes_ = bytes_of(held_);

@@ -99,11 +99,13 @@ class SegmentEncoder {
     std::int64_t duration = 0;
     int pic_struct = 0;
     bool last = false;
+    PictureMessages messages;
   };
   // What a packet is told of its picture.
   struct Told {
     std::int64_t duration = 0;
     int pic_struct = 0;
+    PictureMessages messages;
   };
 
   Waiting prepared(SourcePicture picture);
@@ -146,7 +148,9 @@ class SegmentEncoder {
   std::optional<SegmentRate> ended_;
   std::map<std::int64_t, std::size_t> places_;  // of frames in the encoder, by pts
   std::vector<PacketPtr> held_;
-  std::int64_t held_bytes_ = 0;
+  std::int64_t held_bytes_ = 0;                       // messages included
+  std::int64_t message_bytes_ = 0;                    // of these, what an encoder does not decide
+  std::map<std::int64_t, PictureMessages> messages_;  // of the packets held, by pts
   std::int64_t most_held_;
   std::optional<Draft> draft_;
   std::deque<Waiting> waiting_;  // pictures that were not fed
