@@ -7,8 +7,8 @@ namespace streamvsr {
 
 namespace {
 
-// Written anew, or about the coding of the source: nothing of it is lost. Every MPEG-2 stream has
-// time codes of its groups of pictures, which seldom mean anything.
+// Written anew, or about the coding of the source: nothing of it is lost. FFmpeg gives every MPEG-2
+// picture a time code of its group and a window for narrow screens, which seldom mean anything.
 constexpr AVFrameSideDataType kNothingLost[] = {
     AV_FRAME_DATA_MASTERING_DISPLAY_METADATA,
     AV_FRAME_DATA_CONTENT_LIGHT_LEVEL,
@@ -17,6 +17,7 @@ constexpr AVFrameSideDataType kNothingLost[] = {
     AV_FRAME_DATA_REGIONS_OF_INTEREST,
     AV_FRAME_DATA_SEI_UNREGISTERED,
     AV_FRAME_DATA_GOP_TIMECODE,
+    AV_FRAME_DATA_PANSCAN,
 };
 
 // Side data of the whole stream, which the container carries.

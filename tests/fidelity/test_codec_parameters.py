@@ -56,7 +56,9 @@ def test_mkvmerge_reads_every_stream(
 
 @pytest.mark.parametrize("container", ["mkv", "mp4", "mov"])
 @pytest.mark.parametrize("name", [*ADTS, *LATE])
-def test_the_sound_is_described_as_in_the_source(name: str, container: str, tmp_path: Path) -> None:
+def test_the_sound_is_described_as_in_the_source(
+    films: Callable[[str], Path], name: str, container: str, tmp_path: Path
+) -> None:
     source, target = films(name), tmp_path / f"out.{container}"
     assert upscale(source, target) == []
     # FFmpeg's program looks further into the source than it does by itself.
