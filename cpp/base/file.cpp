@@ -139,10 +139,27 @@ void rename_file(const std::string& from, const std::string& to, const bool repl
 
 void remove_file(const std::string& path) noexcept { ::unlink(path.c_str()); }
 
+namespace {
+
+// A new file: what has the name already, left by a run that was killed or put there by another
+// program, is removed and never written through.
+File new_file(const std::string& path) {
+  constexpr int kFlags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW;
+  try {
+    return File(path, kFlags);
+  } catch (const Error& error) {
+    if (error.code() != EEXIST) throw;
+  }
+  remove_file(path);
+  return File(path, kFlags);
+}
+
+}  // namespace
+
 void replace_file(const std::string& path, const std::string_view content) {
   const std::string temporary = path + ".tmp";
   {
-    File file(temporary, O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW);
+    File file = new_file(temporary);
     file.write_at({reinterpret_cast<const std::uint8_t*>(content.data()), content.size()}, 0);
     file.sync();
   }

@@ -383,9 +383,13 @@ void bind_job(py::module_& m) {
   m.def(
       "remove_remains",
       [](const py::object& output) {
+        const std::string name = to_path(output);
+        const std::vector<std::string> paths = [&] {
+          const py::gil_scoped_release release;
+          return remove_remains(name);
+        }();
         std::vector<py::str> removed;
-        for (const std::string& path : remove_remains(to_path(output)))
-          removed.push_back(from_path(path));
+        for (const std::string& path : paths) removed.push_back(from_path(path));
         return removed;
       },
       py::arg("output"), "Removes what an unfinished job left; returns the paths removed.");

@@ -54,7 +54,8 @@ void bind_model(py::module_& m) {
       .def_readonly("licence", &Network::licence)
       .def_property_readonly("parameters", &Network::parameter_count)
       .def_property_readonly("flops_per_pixel", &Network::flops_per_pixel);
-  m.def("network_info", &read_network, py::arg("path"), "Reads and checks a network file.");
+  m.def("network_info", &read_network, py::arg("path"), py::call_guard<py::gil_scoped_release>(),
+        "Reads and checks a network file.");
 
   m.def(
       "rows_numeric_type",

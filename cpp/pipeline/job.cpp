@@ -94,11 +94,12 @@ Job::Job(const JobConfig& config, std::unique_ptr<Enhancer> enhancer, const Mach
 Job::~Job() = default;
 
 void Job::close() noexcept {
-  if (state_.load() == State::kRunning) {
+  // One exchange, as in run(): of the two, only one takes a new job.
+  State expected = State::kNew;
+  if (!state_.compare_exchange_strong(expected, State::kDone) && expected == State::kRunning) {
     stop_.request();
     return;
   }
-  state_ = State::kDone;
   const Lock lock(enhancer_mutex_);
   if (enhancer_) last_device_use_ = enhancer_->device_use();
   enhancer_.reset();
@@ -162,12 +163,15 @@ std::string Job::space_needed() const {
          std::to_string(static_cast<std::int64_t>(rest / kMiB) + 1) + " MiB more";
 }
 
-// What a failed run leaves, and what its error says of it.
-std::string Job::keep(PartFile& part) noexcept {
+// What a failed run leaves. Needs no memory: there may be none left.
+void Job::keep(PartFile& part) const noexcept {
+  if (shared_->durable_frames.load() != 0) part.keep(shared_->durable_bytes.load());
+}
+
+// What its error says of it.
+std::string Job::kept_words() const {
   const std::int64_t frames = shared_->durable_frames.load();
-  const std::int64_t bytes = shared_->durable_bytes.load();
   if (frames == 0) return "; nothing is kept: the first segment was not complete";
-  part.keep(bytes);
   return "; the first " + std::to_string(frames) + " of about " + std::to_string(plan_.frames) +
          " frames are safe in '" + part_path(plan_.config.output) +
          "': the same call or command goes on with them";
@@ -343,7 +347,8 @@ void Job::run_under_lock(const std::function<void(const Progress&)>& tick,
           "number and the times of one uninterrupted run's, its bytes are not the same");
     commit(from, part);
   } catch (const Error& error) {
-    throw Error(error.kind(), error.what() + (is_full(error) ? space_needed() : "") + keep(part),
+    keep(part);
+    throw Error(error.kind(), error.what() + (is_full(error) ? space_needed() : "") + kept_words(),
                 error.path(), error.code());
   } catch (...) {
     keep(part);

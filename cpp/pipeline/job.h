@@ -139,7 +139,8 @@ class Job {
   void run_under_lock(const std::function<void(const Progress&)>& tick,
                       std::chrono::milliseconds interval, Report& report);
   void commit(Checkpoint checkpoint, PartFile& part);
-  std::string keep(PartFile& part) noexcept;
+  void keep(PartFile& part) const noexcept;
+  std::string kept_words() const;
   std::string space_needed() const;
   Checkpoint first_checkpoint() const;
 

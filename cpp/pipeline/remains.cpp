@@ -228,10 +228,10 @@ void PartFile::start_over() {
 
 void PartFile::keep(const std::int64_t bytes) noexcept {
   owned_ = false;
-  remove_file(checkpoint_path(output_) + ".tmp");
   try {
     if (bytes >= 0) file_.truncate(bytes);
-  } catch (const Error&) {  // NOLINT: the next run cuts the tail off
+    remove_file(checkpoint_path(output_) + ".tmp");
+  } catch (...) {  // NOLINT: the disk, or no memory for a name: the next run does both
   }
 }
 

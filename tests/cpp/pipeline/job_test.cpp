@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <fstream>
 #include <numeric>
 #include <sstream>
@@ -304,4 +305,31 @@ TEST_CASE("closing or running a job twice is harmless") {
   job.close();
   job.close();
   CHECK(job.summary().frames == 30);
+}
+
+TEST_CASE("a job that is closed as it begins to run is run or closed, never both") {
+  const TemporaryFolder folder;
+  ClipOptions clip;
+  clip.frames = 2;
+  make_clip(folder / "in.mp4", clip);
+  for (int i = 0; i < 25; ++i) {
+    JobConfig config;
+    config.input = folder / "in.mp4";
+    config.output = folder / "out.mp4";
+    config.encoder_preset = "ultrafast";
+    config.overwrite = true;
+    Job job(config, make_nearest_enhancer(1));
+    std::atomic<bool> go{false};
+    std::thread closer([&] {
+      while (!go) std::this_thread::yield();
+      job.close();
+    });
+    go = true;
+    try {
+      job.run({}, std::chrono::milliseconds(1));
+    } catch (const Error& error) {
+      CHECK((error.kind() == ErrorKind::kConfig || error.kind() == ErrorKind::kStopped));
+    }
+    closer.join();
+  }
 }
