@@ -71,19 +71,32 @@ class GPUMemoryManager:
             return [] if self._engine is None else list(self._engine.warnings)
 
     @property
+    def _use(self) -> _core.DeviceUse | None:
+        """The engine's figures; None without an engine.
+
+        The engine is read once, since close() may drop it at any time. The lock is not taken: it is
+        held for as long as a frame takes.
+        """
+        engine = self._engine
+        return None if engine is None else engine.use
+
+    @property
     def vram_usage_mb(self) -> float:
         """Held on the device now, in MB: weights, and what frames at work take."""
-        return 0.0 if self._engine is None else self._engine.use.memory.held / _MB
+        use = self._use
+        return 0.0 if use is None else use.memory.held / _MB
 
     @property
     def peak_vram_mb(self) -> float:
         """The most that was held, in MB; never above max_vram_mb."""
-        return 0.0 if self._engine is None else self._engine.use.memory.peak / _MB
+        use = self._use
+        return 0.0 if use is None else use.memory.peak / _MB
 
     @property
     def retries(self) -> int:
         """Frames begun again in smaller pieces because memory ran out."""
-        return 0 if self._engine is None else self._engine.use.retries
+        use = self._use
+        return 0 if use is None else use.retries
 
     def load_model_once(
         self, path: str | os.PathLike[str] | Callable[[Any], Any] | None = None

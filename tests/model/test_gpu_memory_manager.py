@@ -149,3 +149,26 @@ def test_wrong_parameters_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         manager.load_model_once(tmp_path / "bad.ts")
     assert not manager.model_loaded
+
+
+class ClosedBetweenReads(GPUMemoryManager):
+    """As if another thread closed the manager after each read of its engine."""
+
+    @property
+    def _engine(self) -> _core.TorchEngine | None:
+        found: _core.TorchEngine | None = self.__dict__.pop("engine", None)
+        return found
+
+    @_engine.setter
+    def _engine(self, engine: _core.TorchEngine | None) -> None:
+        self.__dict__["engine"] = engine
+
+
+@pytest.mark.parametrize("figure", ["vram_usage_mb", "peak_vram_mb", "retries"])
+def test_a_figure_may_be_read_while_the_network_is_freed(figure: str) -> None:
+    with GPUMemoryManager(device="cpu") as loaded:
+        loaded.load_model_once(network())
+        manager = ClosedBetweenReads(device="cpu")
+        manager._engine = loaded._engine
+        assert getattr(manager, figure) == getattr(loaded, figure)
+        assert getattr(manager, figure) == 0
