@@ -15,6 +15,8 @@
 #include <atomic>
 #include <deque>
 #include <mutex>
+#include <string_view>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 
@@ -24,7 +26,19 @@ namespace streamvsr {
 
 namespace {
 
-const auto kScopeKind = c10::DebugInfoKind::INFERENCE_CONTEXT;
+constexpr std::string_view kScopeName = "streamvsr::Account::Scope";
+
+// A slot of our own, which no other code can know. Older versions of torch have a fixed list of
+// slots: there we share one, so what is found in it need not be ours.
+template <class Kind>
+Kind scope_kind() {
+  if constexpr (std::is_enum_v<Kind>)
+    return Kind::INFERENCE_CONTEXT;
+  else
+    return Kind(&kScopeName);
+}
+
+const auto kScopeKind = scope_kind<c10::DebugInfoKind>();
 
 // Smaller blocks stay with malloc.
 constexpr std::size_t kLeastSpare = 128 * 1024;
@@ -121,7 +135,7 @@ class CountingAllocator final : public c10::Allocator {
   }
 
   c10::DataPtr allocate(const std::size_t bytes) override {
-    auto* const figures = static_cast<Figures*>(c10::ThreadLocalDebugInfo::get(kScopeKind));
+    auto* const figures = dynamic_cast<Figures*>(c10::ThreadLocalDebugInfo::get(kScopeKind));
     if (figures == nullptr || bytes == 0) return inner_.allocate(bytes);
     c10::DataPtr data = figures->take_spare(bytes);
     figures->add(bytes);
