@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <mutex>
 #include <utility>
 
 #include "base/cpu.h"
@@ -61,11 +60,9 @@ std::string svt_preset(const std::string& preset) {
   return preset;
 }
 
-// SVT-AV1 writes to stderr by itself; it looks at this when the first encoder is made.
-void quieten_svt() {
-  static std::once_flag once;
-  std::call_once(once, [] { ::setenv("SVT_LOG", "0", 0); });
-}
+// SVT-AV1 writes to stderr by itself; it reads this when the first encoder is made. Set as the
+// program is loaded, before a job has threads: setenv() must not run beside a getenv().
+[[maybe_unused]] const bool kSvtIsQuiet = ::setenv("SVT_LOG", "0", 0) == 0;
 
 void set_options(Dictionary& options, const EncoderSettings& settings, const CodecChoice& codec) {
   const std::string lookahead = std::to_string(settings.lookahead);
@@ -197,7 +194,6 @@ Encoder::Encoder(const EncoderSettings& settings) : log_(std::make_unique<LogSin
   e.chroma_sample_location = settings.chroma_location;
   e.field_order = AV_FIELD_PROGRESSIVE;
   e.thread_count = settings.threads;
-  if (settings.codec == "av1") quieten_svt();
   e.flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_CLOSED_GOP;
   e.bits_per_raw_sample = av_pix_fmt_desc_get(settings.format)->comp[0].depth;
   Dictionary options;

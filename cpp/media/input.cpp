@@ -164,11 +164,15 @@ bool Input::room_for_a_packet() const {
   return room != nullptr;
 }
 
+// A demuxer that returns EAGAIN has skipped something, so a few calls without a move are usual.
+constexpr int kMostCallsWithoutMove = 1000;
+
 bool Input::read(AVPacket& packet) {
   const LogSink::Scope scope(*log_);
   av_packet_unref(&packet);
   const int complaints = log_->errors();
-  for (;;) {
+  std::int64_t position = -1;
+  for (int stuck = 0;;) {
     const int result = av_read_frame(format_.get(), &packet);
     check_medium();
     if (result >= 0) {
@@ -180,7 +184,13 @@ bool Input::read(AVPacket& packet) {
       av_packet_unref(&packet);
       continue;
     }
-    if (result == AVERROR(EAGAIN)) continue;
+    if (result == AVERROR(EAGAIN)) {
+      // The demuxer asks to be called again. One that never moves would not end, nor see a stop.
+      const std::int64_t at = format_->pb != nullptr ? avio_tell(format_->pb) : 0;
+      stuck = at == position ? stuck + 1 : 0;
+      position = at;
+      if (stuck < kMostCallsWithoutMove) continue;
+    }
     if (result == AVERROR(ENOMEM) && !room_for_a_packet()) throw std::bad_alloc();
     // Some demuxers report a file that was cut off as its end, and only say so.
     if (result == AVERROR(ENOMEM))
