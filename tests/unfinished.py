@@ -50,6 +50,25 @@ def stop_after_a_segment(job: _core.Job) -> None:
         job.run(tick, 0.001)
 
 
+def stop_after(source: Path, target: Path, segments: int, **options: Any) -> None:
+    """Runs upscale() until so many segments are kept.
+
+    Progress is looked at now and then, so a quick job may end first; it is then done again.
+    """
+
+    def stop(progress: streamvsr.Progress) -> None:
+        if progress.segments_done >= segments:
+            raise _EnoughError
+
+    for _ in range(20):
+        try:
+            streamvsr.upscale(source, target, progress=stop, **options)
+        except _EnoughError:
+            return
+        target.unlink()
+    pytest.fail("the job ends before it can be stopped")
+
+
 def interrupt(source: Path, target: Path, **options: Any) -> None:
     """Runs a job, lossless and in segments of half a second, until the first one is kept."""
     lossless: dict[str, Any] = {"codec": "ffv1", "disk_ratio": None, "segment_seconds": 0.5}

@@ -72,12 +72,12 @@ bool write_block_duration(File& file, const std::int64_t begin, const std::int64
         ebml::put_uint(duration, kBlockDuration, static_cast<std::uint64_t>(ms));
         ebml::put_void(duration, reserved.size() - duration.size());
         std::ranges::copy(duration, content.begin() + (e.at - cluster.payload));
+        file.write_at(duration, e.at);
         if (reader.element(cluster.payload, cluster.end).id == ebml::kCrc32) {
           Bytes checksum;
           ebml::put_crc32(checksum, std::span(content).subspan(ebml::kCrc32Element));
-          std::ranges::copy(checksum, content.begin());
+          file.write_at(checksum, cluster.payload);
         }
-        file.write_at(content, cluster.payload);
         return true;
       }
     }

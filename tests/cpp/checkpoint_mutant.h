@@ -68,6 +68,11 @@ class CheckpointMutator {
     }
   }
 
+  // The integer above or below; the largest one wraps round.
+  static std::int64_t neighbour(const std::int64_t value, const bool above) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(value) + (above ? 1U : ~0ULL));
+  }
+
   void change_any(json& all) {
     std::vector<json::json_pointer> places;
     const json flat = all.flatten();
@@ -89,7 +94,7 @@ class CheckpointMutator {
       case 2:
       case 3:
         value = value.is_number_integer() && below(2) == 0
-                    ? json(value.get<std::int64_t>() + (below(2) == 0 ? 1 : -1))
+                    ? json(neighbour(value.get<std::int64_t>(), below(2) == 0))
                     : number();
         return;
       case 4:

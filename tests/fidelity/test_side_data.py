@@ -13,6 +13,7 @@ import pytest
 from helpers import ffprobe, run, streams
 from streamvsr import StreamingVideoProcessor
 from streamvsr.result import ProcessResult
+from unfinished import interrupt
 
 from fidelity.sources import make
 
@@ -93,8 +94,20 @@ def test_captions_survive_a_second_encoding(codec: str, tmp_path: Path) -> None:
     source = make("side_captions.mp4", tmp_path)
     target = tmp_path / "out.mkv"
     result = upscale(source, target, codec, scale=4, crf=1, segment_seconds=2, disk_ratio=1.9)
+    assert result.performance_report["disk_budget"]["reencoded_segments"] > 0
     assert captions(target) == captions(source)
-    assert result.success
+
+
+@pytest.mark.parametrize(("codec", "container"), [("h264", "mp4"), ("hevc", "mkv")])
+def test_a_resumed_job_keeps_captions(codec: str, container: str, tmp_path: Path) -> None:
+    source = make("side_captions.mp4", tmp_path)
+    whole, target = tmp_path / f"whole.{container}", tmp_path / f"out.{container}"
+    options: dict[str, Any] = {"codec": codec, "segment_seconds": 1.5}
+    upscale(source, whole, **options)
+    interrupt(source, target, model="nearest", encoder_preset="ultrafast", **options)
+    resumed = upscale(source, target, resume=True, **options)
+    assert resumed.performance_report["resumed_frames"] > 0
+    assert target.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize("codec", ["av1", "ffv1"])

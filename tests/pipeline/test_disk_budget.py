@@ -209,11 +209,11 @@ def test_what_was_asked_for_differs_from_what_was_done(tmp_path: Path) -> None:
     clip = noisy(tmp_path / "in.mkv", 100)
     target = tmp_path / "out.mp4"
     words = ["--model", "nearest", "--encoder-preset", "ultrafast", "--segment-seconds", "1"]
-    done = cli("upscale", clip, target, *words, "--disk-ratio", "1.05",
+    done = cli("upscale", clip, target, *words, "--disk-ratio", "4.8",
                "--max-disk-fraction", "none", room=600_000)  # fmt: skip
     assert done.returncode == 1, done
-    with pytest.raises(errors.ResumeError, match=r"disk_ratio was '1\.05' and is '1\.1'"):
-        streamvsr.upscale(clip, target, **FAST, disk_ratio=1.1, max_disk_fraction=None)
+    with pytest.raises(errors.ResumeError, match=r"disk_ratio was '4\.8' and is '4\.9'"):
+        streamvsr.upscale(clip, target, **FAST, disk_ratio=4.9, max_disk_fraction=None)
     streamvsr.clean(target)
 
 

@@ -14,6 +14,7 @@ from helpers import make_clip, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from streamvsr import StreamingConfig, _core, errors
+from unfinished import stop_after
 
 # A network of scale 1 to 8 and an output of a size of its own: scale changes samples alone.
 BASE: dict[str, Any] = {
@@ -50,15 +51,6 @@ class Begun:
     whole: bytes
 
 
-class _StoppedError(Exception):
-    pass
-
-
-def _stop(progress: _core.Progress) -> None:
-    if progress.segments_done:
-        raise _StoppedError
-
-
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Begun:
     folder = tmp_path_factory.mktemp("begun")
@@ -70,8 +62,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Begun:
     target = folder / "whole.mp4"
     streamvsr.upscale(source, target, **BASE)
     stopped = folder / "out.mp4"
-    with pytest.raises(_StoppedError):
-        streamvsr.upscale(source, stopped, progress=_stop, **BASE)
+    stop_after(source, stopped, 1, **BASE)
     return Begun(source, stopped, target.read_bytes())
 
 
@@ -163,7 +154,6 @@ def test_scale_is_part_of_a_job_whose_size_is_given(tmp_path: Path) -> None:
     options: dict[str, Any] = {
         "model": "nearest", "width": 96, "height": 72, "segment_seconds": 0.5,
     }  # fmt: skip
-    with pytest.raises(_StoppedError):
-        streamvsr.upscale(clip, target, progress=_stop, scale=2, **options)
+    stop_after(clip, target, 1, scale=2, **options)
     with pytest.raises(errors.ResumeError, match="enhanced size"):
         streamvsr.upscale(clip, target, scale=1, **options)
