@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "media/hash.h"
 #include "pipeline/checkpoint_checks.h"
@@ -72,6 +73,14 @@ void take(const json& from, const char* const key, std::int64_t& to) {
   to = integer(from.at(key), key);
 }
 
+// Of a type that need not hold every integer.
+template <class T>
+void take_amount(const json& from, const char* const key, T& to) {
+  const std::int64_t value = integer(from.at(key), key);
+  if (!std::in_range<T>(value)) refuse_entry(key);
+  to = static_cast<T>(value);
+}
+
 void take(const json& from, const char* const key, std::vector<std::int64_t>& to) {
   const json& list = from.at(key);
   if (!list.is_array()) refuse_entry(key);
@@ -97,10 +106,10 @@ void fill(const json& all, Checkpoint& c) {
   if (!options.is_object()) refuse_entry("options");
   c.options = options.dump();
   const auto& memory = all.at("memory");
-  take(memory, "encoder_threads", c.memory.encoder_threads);
-  take(memory, "lookahead", c.memory.lookahead);
-  take(memory, "rehearsal", c.memory.rehearsal);
-  take(memory, "draft", c.memory.draft);
+  take_amount(memory, "encoder_threads", c.memory.encoder_threads);
+  take_amount(memory, "lookahead", c.memory.lookahead);
+  take_amount(memory, "rehearsal", c.memory.rehearsal);
+  take_amount(memory, "draft", c.memory.draft);
   if (!c.memory.valid()) refuse_entry("memory");
   take(all, "environment", c.identity.environment);
   take(all, "mixed", c.mixed);

@@ -79,8 +79,10 @@ def test_a_job_opens_and_writes_nothing_for_it(
         report = result.performance_report
         assert "steady" in report["enhancer"]
         assert watch.names <= ours
-        # The folder: so that a new name in it is durable.
-        assert opened - before <= ours | {str(source), name}
+        # The folder: so that a new name in it is durable. The page: one block of memory that
+        # `streamvsr status` reads the progress from.
+        page = "/memfd:streamvsr-progress (deleted)"
+        assert opened - before <= ours | {str(source), name, page}
         assert spent <= report["bytes_written"] + _BESIDE
         # Pictures kept in a file would have been seen.
         assert frames * report["output_width"] * report["output_height"] > 4 * _BESIDE
