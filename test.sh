@@ -59,8 +59,10 @@ check "stub of the core" env PYTHON=python tools/make_stubs.sh --check
 check "C++, address and undefined" cpp_tests asan "address;undefined"
 check "C++, thread" cpp_tests tsan thread
 
+# One process per CPU; the tests of one file stay in one process, since they share what they build.
 # Far above what it takes: a run that hangs says where it stands, and ends.
-timeout --foreground --signal=ABRT --kill-after=60 3600 python -m pytest "$@" || failed+=(pytest)
+timeout --foreground --signal=ABRT --kill-after=60 3600 \
+  python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile "$@" || failed+=(pytest)
 
 say "total: $((SECONDS - start)) s"
 if ((${#failed[@]})); then

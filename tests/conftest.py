@@ -71,7 +71,7 @@ def _generated_clips() -> list[Path]:
     for name, changes in recipes.items():
         path = _GENERATED / name
         if not path.exists():
-            partial = path.with_name("making_" + name)
+            partial = path.with_name(f"making_{os.getpid()}_{name}")
             make_clip(partial, frames=75, width=96, height=64, **changes)
             partial.rename(path)
         made.append(path)

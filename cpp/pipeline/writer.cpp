@@ -1,4 +1,5 @@
 #include <iterator>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -21,16 +22,24 @@ int video_output(const JobPlan& plan) {
 // Runs what reads a `.part` back. Where an earlier run wrote to it, it may have been changed since,
 // and what does not fit in it is no defect of this program.
 template <class Work>
-void on_earlier_part(const bool earlier, const Work& work) {
+void on_earlier_part(const bool earlier, const std::string& path, const Work& work) {
+  const auto changed = [](const std::string& what, const std::string& path, const int code) {
+    return Error(ErrorKind::kResume,
+                 what +
+                     ": the file of the interrupted run was changed. resume=False (--resume no) "
+                     "starts over",
+                 path, code);
+  };
   try {
     work();
   } catch (const Error& error) {
     if (!earlier || error.kind() != ErrorKind::kInternal) throw;
-    throw Error(ErrorKind::kResume,
-                std::string(error.what()) +
-                    ": the file of the interrupted run was changed. resume=False (--resume no) "
-                    "starts over",
-                error.path(), error.code());
+    throw changed(error.what(), error.path(), error.code());
+  } catch (const std::bad_alloc&) {
+    // FFmpeg's demuxers ask for as much memory as a damaged size in the file names.
+    if (!earlier) throw;
+    throw changed("cannot read '" + path + "' back: it asks for more memory than there is", path,
+                  0);
   }
 }
 
@@ -59,7 +68,8 @@ class Writer final : private PacketSink {
     const bool mp4 = plan.container != Container::kMkv;
     std::vector<OutPacket> recent =
         packets_.skip(from.video.last_dts, plan.part.video_time_base, mp4);
-    on_earlier_part(true, [&] { writer_.emplace(context_, from.part, std::move(recent)); });
+    on_earlier_part(true, part_.path(),
+                    [&] { writer_.emplace(context_, from.part, std::move(recent)); });
     started_ = resumed_ = true;
   }
 
@@ -109,7 +119,7 @@ class Writer final : private PacketSink {
     checkpoint_.stage = Checkpoint::Stage::kFinishing;
     checkpoint_.source.delivered = frames_;
     save();
-    on_earlier_part(resumed_, [&] {
+    on_earlier_part(resumed_, part_.path(), [&] {
       shared_.bytes_written += finish_in_place(context_, checkpoint_.part, shared_.abort);
     });
   }
@@ -241,8 +251,9 @@ void write_stage(const JobPlan& plan, Checkpoint& state, SourceWatch& watch, Fil
 void finish_stage(const JobPlan& plan, const Checkpoint& from, File& part, Shared& shared) {
   const Input tags(plan.config.input);
   const PartContext context{part, tags, plan.streams.streams, plan.part, *plan.encoded};
-  on_earlier_part(
-      true, [&] { shared.bytes_written += finish_in_place(context, from.part, shared.abort); });
+  on_earlier_part(true, part.path(), [&] {
+    shared.bytes_written += finish_in_place(context, from.part, shared.abort);
+  });
 }
 
 }  // namespace streamvsr

@@ -121,8 +121,9 @@ std::string with_tail_of(const std::string& checkpoint, const std::string& part)
   const TemporaryFolder folder;
   const File file(folder.write("part", part), O_RDONLY);
   return changed(checkpoint, [&](json& all) {
-    json& bytes = all["part"]["bytes"];
-    if (!bytes.is_number_integer()) return;
+    const json::json_pointer place("/part/bytes");
+    if (!all.contains(place) || !all[place].is_number_integer()) return;
+    const json& bytes = all[place];
     const auto length = bytes.get<std::int64_t>();
     if (length < 0 || length > static_cast<std::int64_t>(part.size())) return;
     all["part"]["tail"] = part_tail(file, length);
