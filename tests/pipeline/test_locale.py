@@ -62,7 +62,7 @@ def _run(comma: Path, source: Path, target: Path, options: dict[str, Any]) -> in
 def test_a_job_is_the_same_under_another_locale(
     comma: Path, tmp_path: Path, codec: str, more: dict[str, Any]
 ) -> None:
-    clip = make_clip(tmp_path / "in.mp4", frames=60)
+    clip = make_clip(tmp_path / "in.mp4", frames=160)
     options: dict[str, Any] = {
         "model": "nearest", "codec": codec, "encoder_preset": "ultrafast", "crf": 28.5,
         "segment_seconds": 0.75, "disk_ratio": 2.25, "encoder_options": more,
