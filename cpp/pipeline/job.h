@@ -75,7 +75,7 @@ struct Report {
 // The plan as a user reads it.
 struct PlanSummary {
   std::int64_t frames = 0;          // estimate
-  std::int64_t resumed_frames = 0;  // done by an earlier run, which this one goes on with
+  std::int64_t resumed_frames = 0;  // done by an earlier run, which this one resumes
   double duration = 0.0;            // s
   std::int64_t segments = 0;
   std::int64_t segment_frames = 0;
@@ -97,8 +97,8 @@ struct PlanSummary {
   int encoder_threads = 0, decoder_threads = 0;
 };
 
-// The numeric type a job is to compute in: where it is "auto" and the job goes on with an
-// interrupted one, the type that one computed in, for the bytes depend on it.
+// The numeric type a job computes in. Where the configuration says "auto" and the job resumes an
+// interrupted one, it is the type of the interrupted one, because the bytes depend on it.
 std::string resumed_precision(const JobConfig& config);
 
 // Purpose: runs a plan. Constructed means planned: every error that can be known before work was

@@ -20,7 +20,7 @@ std::optional<json> parse(const std::string& text) {
   bool too_deep = false;
   const json::parser_callback_t watch = [&](const int depth, json::parse_event_t, json&) {
     too_deep = too_deep || depth > kMostSealedDepth;
-    return !too_deep;  // what is deeper is dropped as it is read
+    return !too_deep;  // the parser does not keep what is nested deeper
   };
   json all = json::parse(text, watch, false);
   if (too_deep || all.is_discarded()) return std::nullopt;
