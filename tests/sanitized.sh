@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Runs Python tests with the whole core, the bindings and the code on libtorch under a sanitizer.
+# After ./test.sh has set up .venv:
+#
+#   tests/sanitized.sh address [PYTEST ARGUMENTS]   address and undefined behaviour
+#   tests/sanitized.sh thread [PYTEST ARGUMENTS]    data races
+#
+# Without arguments: the tests of the engines. Python and libtorch are not built with the sanitizer,
+# so its runtime is loaded before them, and leaks, which Python has by design, are not looked for.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+kind=${1:?address or thread}
+shift
+case $kind in
+  address) sanitizers="address;undefined" runtime=asan runner=() ;;
+  thread) sanitizers=thread runtime=tsan runner=(setarch "$(uname -m)" -R) ;;
+  *) echo "address or thread, not $kind" >&2; exit 2 ;;
+esac
+(($#)) || set -- tests/model/test_torch_engine.py tests/model/test_device_budget.py \
+  tests/model/test_foreign_context.py tests/model/test_python_networks.py
+
+export PATH="$PWD/.venv/bin:$PATH"
+folder=build/sanitized-$kind
+cmake -S . -B "$folder" -G Ninja -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Release \
+  -DCMAKE_CXX_FLAGS_RELEASE=-O1 -DSTREAMVSR_SANITIZE="$sanitizers" \
+  -DCMAKE_CXX_FLAGS=-shared-libsan -DPython_EXECUTABLE="$PWD/.venv/bin/python" \
+  -Dpybind11_DIR="$(python -m pybind11 --cmakedir)"
+cmake --build "$folder"
+rm -rf "$folder/site"
+mkdir -p "$folder/site"
+cp -r python/streamvsr "$folder/site/"
+cmake --install "$folder" --prefix "$folder/site"
+# The modules look for libtorch beside the package.
+ln -s "$(python -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).parent)')" \
+  "$folder/site/torch"
+
+library=$(clang++ -print-file-name="libclang_rt.$runtime-$(uname -m).so")
+# libstdc++ too: the runtime looks for its throwing functions as the program starts.
+preload="$library $(clang++ -print-file-name=libstdc++.so.6)"
+suppressions=$PWD/tests/cpp/sanitizers
+exec "${runner[@]}" env LD_PRELOAD="$preload" PYTHONPATH="$folder/site" PYTHONMALLOC=malloc \
+  ASAN_OPTIONS=detect_leaks=0:alloc_dealloc_mismatch=0:handle_segv=1 \
+  UBSAN_OPTIONS=print_stacktrace=1 \
+  TSAN_OPTIONS="suppressions=$suppressions/tsan.supp:ignore_noninstrumented_modules=1" \
+  python -m pytest -q -p no:cacheprovider "$@"
