@@ -3,18 +3,16 @@
 # After ./test.sh has set up .venv:
 #
 #   tests/sanitized.sh address [PYTEST ARGUMENTS]   address and undefined behaviour
-#   tests/sanitized.sh thread [PYTEST ARGUMENTS]    data races
 #
 # Without arguments: the tests of the engines. Python and libtorch are not built with the sanitizer,
 # so its runtime is loaded before them, and leaks, which Python has by design, are not looked for.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-kind=${1:?address or thread}
+kind=${1:?address}
 shift
 case $kind in
-  address) sanitizers="address;undefined" runtime=asan runner=() ;;
-  thread) sanitizers=thread runtime=tsan runner=(setarch "$(uname -m)" -R) ;;
-  *) echo "address or thread, not $kind" >&2; exit 2 ;;
+  address) sanitizers="address;undefined" runtime=asan ;;
+  *) echo "only address, not $kind" >&2; exit 2 ;;
 esac
 (($#)) || set -- tests/model/test_torch_engine.py tests/model/test_device_budget.py \
   tests/model/test_foreign_context.py tests/model/test_python_networks.py
@@ -37,9 +35,7 @@ ln -s "$(python -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).pa
 library=$(clang++ -print-file-name="libclang_rt.$runtime-$(uname -m).so")
 # libstdc++ too: the runtime looks for its throwing functions as the program starts.
 preload="$library $(clang++ -print-file-name=libstdc++.so.6)"
-suppressions=$PWD/tests/cpp/sanitizers
-exec "${runner[@]}" env LD_PRELOAD="$preload" PYTHONPATH="$folder/site" PYTHONMALLOC=malloc \
+exec env LD_PRELOAD="$preload" PYTHONPATH="$folder/site" PYTHONMALLOC=malloc \
   ASAN_OPTIONS=detect_leaks=0:alloc_dealloc_mismatch=0:handle_segv=1 \
   UBSAN_OPTIONS=print_stacktrace=1 \
-  TSAN_OPTIONS="suppressions=$suppressions/tsan.supp:ignore_noninstrumented_modules=1" \
   python -m pytest -q -p no:cacheprovider "$@"
