@@ -23,6 +23,7 @@ void bind_figures(pybind11::module_& m);
 void bind_temporal(pybind11::module_& m);
 void bind_checkpoint(pybind11::module_& m);
 void bind_job(pybind11::module_& m);
+void bind_job_status(pybind11::module_& m);
 void bind_preview(pybind11::module_& m);
 void bind_source(pybind11::module_& m);
 

@@ -32,6 +32,7 @@ PYBIND11_MODULE(_core, m) {
   streamvsr::bind_temporal(m);
   streamvsr::bind_checkpoint(m);
   streamvsr::bind_job(m);
+  streamvsr::bind_job_status(m);
   streamvsr::bind_preview(m);
   streamvsr::bind_source(m);
 }

@@ -1,6 +1,7 @@
 #include "pipeline/checkpoint.h"
 
 #include <algorithm>
+#include <concepts>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -69,13 +70,10 @@ std::int64_t integer(const json& value, const char* const key) {
   return value.get<std::int64_t>();
 }
 
-void take(const json& from, const char* const key, std::int64_t& to) {
-  to = integer(from.at(key), key);
-}
-
-// Of a type that need not hold every integer.
-template <class T>
-void take_amount(const json& from, const char* const key, T& to) {
+// Integers; of a type that need not hold every one.
+template <std::integral T>
+  requires(!std::same_as<T, bool>)
+void take(const json& from, const char* const key, T& to) {
   const std::int64_t value = integer(from.at(key), key);
   if (!std::in_range<T>(value)) refuse_entry(key);
   to = static_cast<T>(value);
@@ -106,10 +104,10 @@ void fill(const json& all, Checkpoint& c) {
   if (!options.is_object()) refuse_entry("options");
   c.options = options.dump();
   const auto& memory = all.at("memory");
-  take_amount(memory, "encoder_threads", c.memory.encoder_threads);
-  take_amount(memory, "lookahead", c.memory.lookahead);
-  take_amount(memory, "rehearsal", c.memory.rehearsal);
-  take_amount(memory, "draft", c.memory.draft);
+  take(memory, "encoder_threads", c.memory.encoder_threads);
+  take(memory, "lookahead", c.memory.lookahead);
+  take(memory, "rehearsal", c.memory.rehearsal);
+  take(memory, "draft", c.memory.draft);
   if (!c.memory.valid()) refuse_entry("memory");
   take(all, "environment", c.identity.environment);
   take(all, "mixed", c.mixed);

@@ -23,12 +23,12 @@ int video_output(const JobPlan& plan) {
 // and what does not fit in it is no defect of this program.
 template <class Work>
 void on_earlier_part(const bool earlier, const std::string& path, const Work& work) {
-  const auto changed = [](const std::string& what, const std::string& path, const int code) {
+  const auto changed = [](const std::string& what, const std::string& where, const int code) {
     return Error(ErrorKind::kResume,
                  what +
                      ": the file of the interrupted run was changed. resume=False (--resume no) "
                      "starts over",
-                 path, code);
+                 where, code);
   };
   try {
     work();
